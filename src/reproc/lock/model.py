@@ -1,0 +1,168 @@
+"""What a lock holds: nothing in it is fetched without a digest or a commit, and archives have names, not hosts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+FORMAT = 1
+"""The version of the lock file's form."""
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A distribution's archive at one moment."""
+
+    name: str
+    """A symbolic name: `debian`, `debian-security`, `ubuntu`."""
+    snapshot: str
+    """The moment, as in `20240601T000000Z`."""
+    suites: tuple[tuple[str, str], ...]
+    """Suite and the sha256 of its InRelease file, sorted."""
+    confirmed: bool
+    """Whether the snapshot service was seen to hold exactly these files."""
+
+
+@dataclass(frozen=True)
+class Deb:
+    """A binary package of a distribution."""
+
+    name: str
+    version: str
+    architecture: str
+    archive: str
+    path: str
+    """Below the archive's root: `pool/main/h/hello/hello_2.10-3_amd64.deb`."""
+    size: int
+    sha256: str
+
+    @property
+    def filename(self) -> str:
+        return self.path.rpartition("/")[2]
+
+
+@dataclass(frozen=True)
+class Wheel:
+    """A built distribution on PyPI."""
+
+    name: str
+    version: str
+    filename: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class AptLayer:
+    """Packages that are installed together, on top of what `after` has installed."""
+
+    name: str
+    after: str | None
+    """The layer below; None is the base."""
+    requested: tuple[str, ...]
+    """What was asked for, `name` or `name=version`, sorted."""
+    debs: tuple[Deb, ...]
+    """What that adds or upgrades, sorted by name."""
+
+
+@dataclass(frozen=True)
+class BootstrapBase:
+    """A root file system made from a distribution's packages alone."""
+
+    distribution: str
+    release: str
+    debs: tuple[Deb, ...]
+    tool: str
+    """Such as `mmdebstrap 1.3.5`."""
+    sha256: str
+    """Of the tar archive."""
+    size: int
+
+
+@dataclass(frozen=True)
+class ImageBase:
+    """A registry's image."""
+
+    reference: str
+    digest: str
+    """Of the manifest for the target's platform, `sha256:…`."""
+    rootfs: str
+    """sha256 of its flattened root file system as a canonical tar archive."""
+    size: int
+    environment: tuple[tuple[str, str], ...]
+    """What the image's configuration sets."""
+
+
+LockedBase: TypeAlias = BootstrapBase | ImageBase
+
+
+@dataclass(frozen=True)
+class PythonEnvironment:
+    """A virtual environment and the wheels in it."""
+
+    name: str
+    interpreter: str
+    """Such as `python3.11`."""
+    prefix: str
+    wheels: tuple[Wheel, ...]
+
+
+@dataclass(frozen=True)
+class TreeEntry:
+    """A file or a symbolic link of a source tree."""
+
+    path: str
+    executable: bool
+    sha256: str | None
+    """None for a link."""
+    link: str | None = None
+
+
+@dataclass(frozen=True)
+class LocalTree:
+    """A folder or a file beside the spec, as it was when locking."""
+
+    source: str
+    entries: tuple[TreeEntry, ...]
+    """Sorted by path; a single file is one entry with an empty path."""
+    sha256: str
+    """Of the canonical tar archive."""
+
+
+@dataclass(frozen=True)
+class GitTree:
+    """A commit."""
+
+    url: str
+    commit: str
+    tree: str
+    """Git's id of the commit's tree."""
+    sha256: str
+    """Of the canonical tar archive."""
+
+
+SourceTree: TypeAlias = LocalTree | GitTree
+
+
+@dataclass(frozen=True)
+class LockedTarget:
+    """Everything one target takes from outside."""
+
+    name: str
+    platform: str
+    base: LockedBase
+    apt: tuple[AptLayer, ...]
+    """A layer comes after the one it stands on."""
+    python: tuple[PythonEnvironment, ...]
+    trees: tuple[tuple[str, SourceTree], ...]
+    """By `code NAME` or `data NAME`, sorted."""
+
+
+@dataclass(frozen=True)
+class Lock:
+    """A whole lock."""
+
+    time: int
+    """Seconds since 1970-01-01 UTC; every archive as it stood then, and SOURCE_DATE_EPOCH of every build."""
+    archives: tuple[Archive, ...]
+    targets: tuple[LockedTarget, ...]

@@ -1,0 +1,165 @@
+"""The literal types of the language: how a word becomes a value."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+
+class Unfit(ValueError):
+    """A word does not have a literal's form; its text says what is wrong, in words that follow "it"."""
+
+
+@dataclass(frozen=True)
+class Literal:
+    """A type of value."""
+
+    name: str
+    """As it stands in messages: "a version"."""
+    example: str
+    parse: Callable[[str], Any]
+    """Raises Unfit."""
+    shell: bool = False
+    """The author's shell text: may hold `{{jobs}}`."""
+    multiline: bool = False
+    """Whether a text block may stand here."""
+    located: bool = False
+    """Whether the value keeps its place (an Item)."""
+    choices: tuple[str, ...] = ()
+
+
+def _matching(pattern: str, otherwise: str, limit: int | None = None) -> Callable[[str], str]:
+    compiled = re.compile(pattern)
+
+    def parse(text: str) -> str:
+        if not compiled.fullmatch(text):
+            raise Unfit(otherwise)
+        if limit is not None and len(text) > limit:
+            raise Unfit(f"is longer than {limit} characters")
+        return text
+
+    return parse
+
+
+def choice(*words: str) -> Literal:
+    """One of a few words."""
+
+    def parse(text: str) -> str:
+        if text not in words:
+            raise Unfit("is not one of " + ", ".join(f"`{word}`" for word in words))
+        return text
+
+    return Literal("one of " + ", ".join(f"`{word}`" for word in words), words[0], parse, choices=words)
+
+
+def _path(text: str) -> str:
+    if not text.startswith("/"):
+        raise Unfit("does not start with `/`")
+    parts = [part for part in text.split("/") if part not in ("", ".")]
+    if ".." in parts:
+        raise Unfit("holds `..`")
+    _no_line_breaks(text)
+    return "/" + "/".join(parts)
+
+
+def _file(text: str) -> str:
+    if text.startswith(("/", "~")) or re.match(r"[A-Za-z]:[\\/]", text) or "\\" in text:
+        raise Unfit("is not a path relative to the spec, with `/` between its parts")
+    parts = [part for part in text.split("/") if part not in ("", ".")]
+    if ".." in parts:
+        raise Unfit("leaves the spec's folder")
+    _no_line_breaks(text)
+    return "/".join(parts) or "."
+
+
+def _no_line_breaks(text: str) -> str:
+    if "\n" in text or "\r" in text:
+        raise Unfit("holds a line break")
+    return text
+
+
+def _number(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", text) or not low <= int(text) <= high:
+            raise Unfit(f"is not a whole number from {low} to {high}")
+        return int(text)
+
+    return parse
+
+
+_SIZES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
+
+
+def _size(text: str) -> int:
+    match = re.fullmatch(r"([0-9]{1,15})([KMGT]i?|)B", text)
+    if not match:
+        raise Unfit("is not a size such as `512MB` or `2GiB`")
+    return int(match[1]) * _SIZES[match[2]]
+
+
+def _duration(text: str) -> int:
+    match = re.fullmatch(r"([0-9]{1,7})([smh])", text)
+    if not match or int(match[1]) == 0:
+        raise Unfit("is not a duration such as `90s`, `5m` or `2h`")
+    return int(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]
+
+
+def _date(text: str) -> int:
+    for form in ("%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"):
+        try:
+            return int(datetime.strptime(text, form).replace(tzinfo=timezone.utc).timestamp())
+        except ValueError:
+            continue
+    raise Unfit("is not a date such as `2024-06-01` or `2024-06-01T12:00:00Z`")
+
+
+def _digest(text: str) -> str:
+    match = re.fullmatch(r"(?:sha256:)?([0-9a-f]{64})", text)
+    if not match:
+        raise Unfit("is not a sha256 digest of 64 hexadecimal digits")
+    return match[1]
+
+
+_name = _matching(r"[A-Za-z0-9][A-Za-z0-9._-]*", "has characters other than letters, digits, `.`, `_` and `-`, or starts with one of those", 64)
+
+NAME = Literal("a name", "sptk", _name)
+LOCATED_NAME = Literal("a name", "sptk", _name, located=True)
+STRING = Literal("a string", '"…"', _no_line_breaks)
+TEXT = Literal("a text", '"""…"""', str, multiline=True)
+SHELL = Literal("a shell command", '"make install"', str, shell=True, multiline=True)
+VERSION = Literal("a version", "12.2.0", _matching(r"[0-9]+(\.[0-9]+)*", "is not a version such as `9` or `12.2.0`", 32))
+PATH = Literal("an absolute path", "/opt/model", _path)
+FILE = Literal("a file beside the spec", '"data/x.csv"', _file, located=True)
+SIZE = Literal("a size", "2GiB", _size)
+DURATION = Literal("a duration", "90s", _duration)
+DATE = Literal("a date", "2024-06-01", _date)
+DIGEST = Literal("a sha256 digest", "9f86d081…", _digest, located=True)
+COMMIT = Literal(
+    "a full git commit", "64d6bd1b…",
+    _matching(r"[0-9a-f]{40}|[0-9a-f]{64}", "is not a full commit id of 40 or 64 hexadecimal digits"), located=True,
+)
+GIT_REF = Literal(
+    "a tag or branch", "v1.2",
+    _matching(r"(?!-)(?!.*(\.\.|@\{|//|\.lock$))[^\s~^:?*\[\\\x00-\x1f\x7f]+", "is not a name that git allows", 200), located=True,
+)
+URL = Literal("an address", "https://…", _matching(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s\"'<>\\^`{|}\x00-\x1f]+|[A-Za-z0-9_.-]+@[A-Za-z0-9.-]+:[^\s\"'<>\\^`{|}\x00-\x1f-][^\s\"'<>\\^`{|}\x00-\x1f]*", "is not an address such as `https://example.org/x.git`"), located=True)
+PACKAGE = Literal(
+    "a distribution package", "libfftw3-dev",
+    _matching(r"[a-z0-9][a-z0-9+.-]+(:[a-z0-9-]+)?(=[A-Za-z0-9][A-Za-z0-9.+:~-]*)?", "is not a package name, `name` or `name=version`"), located=True,
+)
+REQUIREMENT = Literal("a Python requirement", "numpy==1.26.4", _no_line_breaks, located=True)
+IMAGE = Literal(
+    "an image reference", '"debian:bookworm-slim"',
+    _matching(r"[A-Za-z0-9][A-Za-z0-9._-]*(:[0-9]+)?(/[A-Za-z0-9][A-Za-z0-9._-]*)*(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(@sha256:[0-9a-f]{64})?", "is not an image reference such as `debian:bookworm-slim`", 255),
+    located=True,
+)
+WORD = Literal("a word", "debian", _no_line_breaks, located=True)
+VARIABLE = Literal("an environment variable", "OMP_NUM_THREADS", _matching(r"[A-Za-z_][A-Za-z0-9_]*", "is not a variable name: letters, digits and `_`, not starting with a digit"))
+VARIABLE_VALUE = Literal("a value", "1", _no_line_breaks)
+EXIT_CODE = Literal("an exit code", "0", _number(0, 255))
+ORCID = Literal("an ORCID", "0000-0001-2345-6789", _matching(r"(https://orcid\.org/)?[0-9]{4}-[0-9]{4}-[0-9]{4}-[0-9]{3}[0-9X]", "is not an ORCID such as `0000-0001-2345-6789`"))
+DOI = Literal("a DOI", "10.5281/zenodo.1", _matching(r"10\.[0-9]{4,9}/\S+", "is not a DOI such as `10.5281/zenodo.1234567`"))
+YES_NO = choice("yes", "no")

@@ -1,0 +1,105 @@
+"""What every test can ask for: golden updates, engines that must be there, the command line, the repository."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+ENGINES = ("docker", "singularity")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update-golden",
+        action="store_true",
+        dest="update_golden",
+        help="write the golden files anew instead of comparing; a person reads the diff",
+    )
+
+
+@pytest.fixture
+def update_golden(pytestconfig: pytest.Config) -> bool:
+    """Whether golden files are to be written instead of compared."""
+    return bool(pytestconfig.getoption("update_golden"))
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The top folder of the checkout."""
+    return ROOT
+
+
+Reproc = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def reproc() -> Reproc:
+    """Runs `reproc ARGUMENTS` in a process of its own; `cwd`, `stdin`, `env` (added to ours) and `timeout` by name."""
+
+    def run(
+        *arguments: str | Path,
+        cwd: Path | None = None,
+        stdin: str = "",
+        env: dict[str, str] | None = None,
+        timeout: float = 600,
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "reproc", *map(str, arguments)],
+            cwd=cwd,
+            input=stdin,
+            env={**os.environ, **(env or {})},
+            timeout=timeout,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+        )
+
+    return run
+
+
+def required_engines() -> frozenset[str]:
+    """The engines whose absence is a failure: REPROC_REQUIRE_ENGINES, separated by commas."""
+    names = frozenset(filter(None, os.environ.get("REPROC_REQUIRE_ENGINES", "").replace(" ", "").split(",")))
+    unknown = names.difference(ENGINES)
+    if unknown:
+        raise pytest.UsageError(f"REPROC_REQUIRE_ENGINES names unknown engines: {', '.join(sorted(unknown))}")
+    return names
+
+
+@cache
+def missing_engine(name: str) -> str | None:
+    """Why an engine cannot be used here, or None where it can."""
+    match name:
+        case "docker":
+            command = ["docker", "version", "--format", "{{.Server.Version}}"]
+        case "singularity":
+            command = ["apptainer" if shutil.which("apptainer") else "singularity", "--version"]
+        case _:
+            raise pytest.UsageError(f"no engine is called {name!r}")
+    if shutil.which(command[0]) is None:
+        return f"{name}: no program `{command[0]}`; `sudo tools/setup-engines.sh` installs it"
+    answer = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+    if answer.returncode:
+        said = (answer.stderr.strip().splitlines() or ["no reason given"])[-1]
+        return f"{name}: {said}; `sudo tools/setup-engines.sh` starts one"
+    return None
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """An engine test runs, is skipped with its reason, or fails where the engine was required."""
+    for marker in item.iter_markers("engines"):
+        for name in marker.args or ENGINES:
+            reason = missing_engine(name)
+            if reason is None:
+                continue
+            if name in required_engines():
+                pytest.fail(f"REPROC_REQUIRE_ENGINES asks for {reason}", pytrace=False)
+            pytest.skip(reason)
