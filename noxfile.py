@@ -18,7 +18,15 @@ SHELL_SCRIPTS = ["tools/*.sh", ".ci/run"]
 def glob(session: nox.Session, *patterns: str) -> list[str]:
     """The tracked and new files that match, as git sees them."""
     listed = session.run(
-        "git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *patterns, silent=True, external=True
+        "git",
+        "ls-files",
+        "--cached",
+        "--others",
+        "--exclude-standard",
+        "--",
+        *patterns,
+        silent=True,
+        external=True,
     )
     return sorted(set(str(listed).split()))
 
@@ -28,7 +36,7 @@ def lint(session: nox.Session) -> None:
     """ruff (rules and layout) and shellcheck."""
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
-    session.run("shellcheck", *glob(session, *SHELL_SCRIPTS))
+    session.run("shellcheck", "-x", *glob(session, *SHELL_SCRIPTS))
 
 
 @nox.session(python=False)

@@ -1,4 +1,4 @@
-"""What every test can ask for: golden updates, engines that must be there, the command line, the repository."""
+"""What every test can ask for: golden updates, engines, the command line, the repository."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ Reproc = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture
 def reproc() -> Reproc:
-    """Runs `reproc ARGUMENTS` in a process of its own; `cwd`, `stdin`, `env` (added to ours) and `timeout` by name."""
+    """Runs `reproc ARGUMENTS` in a process of its own; `env` is added to ours."""
 
     def run(
         *arguments: str | Path,

@@ -26,16 +26,10 @@ find_python() {
 }
 
 # What .venv was made from: it is up to date while this does not change.
-wanted() { cat requirements/runtime.txt requirements/build.txt "requirements/$kind.txt" pyproject.toml "$0" | cksum; }
-stamp=.venv/reproc-$kind
-stamp_dev=.venv/reproc-dev
-mark=$(wanted)
-if [ -x .venv/bin/python ] && [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$mark" ]; then
-    exit 0
-fi
-if [ "$kind" = runtime ] && [ -f "$stamp_dev" ] && [ "$(cat "$stamp_dev")" = "$(kind=dev; wanted)" ]; then
-    exit 0 # the developers' environment holds everything that reproc needs
-fi
+mark_of() { cat requirements/runtime.txt requirements/build.txt "requirements/$1.txt" pyproject.toml "$0" | cksum; }
+is_made() { [ -x .venv/bin/python ] && [ "$(cat ".venv/reproc-$1" 2>/dev/null)" = "$(mark_of "$1")" ]; }
+# The developers' environment holds everything that reproc needs.
+if is_made "$kind" || is_made dev; then exit 0; fi
 
 python=$(find_python)
 if ! "$python" -c 'import ensurepip' 2>/dev/null; then
@@ -57,4 +51,4 @@ pip() { PIP_DISABLE_PIP_VERSION_CHECK=1 .venv/bin/python -m pip --quiet --no-inp
 pip install --require-hashes --only-binary :all: -r "requirements/$kind.txt"
 [ "$kind" = dev ] || pip install --require-hashes --only-binary :all: -r requirements/build.txt
 pip install --no-deps --no-build-isolation --no-index --editable .
-printf '%s\n' "$mark" >"$stamp"
+mark_of "$kind" >".venv/reproc-$kind"

@@ -4,9 +4,12 @@ Each class is also the schema of its block: a field's metadata names the stateme
 its values and its meaning. Reading, "did you mean", the reference pages and the JSON Schema all come from here.
 """
 
+from reproc.model.literals import VARIABLE, VARIABLE_VALUE
 from reproc.model.schema import Block, Item, Jobs, ShellText
 from reproc.model.spec import (
+    SCOPE,
     App,
+    AppCall,
     Base,
     Build,
     Code,
@@ -16,6 +19,8 @@ from reproc.model.spec import (
     EnvironmentEntry,
     Expectation,
     Layer,
+    Let,
+    Needs,
     Paper,
     Python,
     SpecFile,
@@ -24,10 +29,12 @@ from reproc.model.spec import (
     Test,
     Toolchain,
     Using,
+    Version,
 )
 
 __all__ = [
     "App",
+    "AppCall",
     "Base",
     "Block",
     "Build",
@@ -40,8 +47,11 @@ __all__ = [
     "Item",
     "Jobs",
     "Layer",
+    "Let",
+    "Needs",
     "Paper",
     "Python",
+    "SCOPE",
     "ShellText",
     "SpecFile",
     "System",
@@ -49,4 +59,7 @@ __all__ = [
     "Test",
     "Toolchain",
     "Using",
+    "VARIABLE",
+    "VARIABLE_VALUE",
+    "Version",
 ]

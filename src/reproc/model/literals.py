@@ -65,6 +65,12 @@ def _path(text: str) -> str:
     return "/" + "/".join(parts)
 
 
+def _place(text: str) -> str:
+    """A path whose final `/`, if it has one, is kept: it says that a directory is meant."""
+    path = _path(text)
+    return f"{path}/" if text.endswith("/") and path != "/" else path
+
+
 def _file(text: str) -> str:
     if text.startswith(("/", "~")) or re.match(r"[A-Za-z]:[\\/]", text) or "\\" in text:
         raise Unfit("is not a path relative to the spec, with `/` between its parts")
@@ -132,6 +138,7 @@ TEXT = Literal("a text", '"""…"""', str, multiline=True)
 SHELL = Literal("a shell command", '"make install"', str, shell=True, multiline=True)
 VERSION = Literal("a version", "12.2.0", _matching(r"[0-9]+(\.[0-9]+)*", "is not a version such as `9` or `12.2.0`", 32))
 PATH = Literal("an absolute path", "/opt/model", _path)
+PLACE = Literal("an absolute path", "/opt/model", _place)
 FILE = Literal("a file beside the spec", '"data/x.csv"', _file, located=True)
 SIZE = Literal("a size", "2GiB", _size)
 DURATION = Literal("a duration", "90s", _duration)

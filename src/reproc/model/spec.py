@@ -17,7 +17,6 @@ from reproc.model.schema import (
     repeated,
     value,
 )
-from reproc.source import Span
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +106,7 @@ class Code(Block):
     commit: Item | None = once("commit", l.COMMIT, "the full commit id")
     tag: Item | None = once("tag", l.GIT_REF, "a tag; the lock pins its commit")
     branch: Item | None = once("branch", l.GIT_REF, "a branch; the lock pins its commit")
-    into: str | None = once("into", l.PATH, "where it lies in the image; /opt/src/NAME if not given")
+    into: str | None = once("into", l.PLACE, "where it lies in the image; /opt/src/NAME if not given")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +119,10 @@ class Data(Block):
     sha256: Item | None = once("sha256", l.DIGEST, "the file's digest")
     size: int | None = once("size", l.SIZE, "the file's size")
     license: str | None = once("license", l.STRING, "SPDX licence of the data")
-    into: str | None = once("into", l.PATH, "where it lies in the image; /data/NAME if not given")
+    into: str | None = once("into", l.PLACE, "where it lies in the image; /data/NAME if not given")
+
+
+SCOPE = l.choice("build", "run")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -256,14 +258,14 @@ _LATER = (
     "platform", "cpu", "without", "cuda", "rocm", "r", "julia", "conda", "file", "directory", "label", "activate",
     "user", "workdir", "each", "drop",
 )
-_RESERVED = ("spack", "nix", "guix", "node", "vendor", "secret", "service")
+RESERVED = ("spack", "nix", "guix", "node", "vendor", "secret", "service")
 
 
 @dataclass(frozen=True, kw_only=True)
 class TargetBlock(Layer):
     """One buildable variant; adds to and overrides what is shared."""
 
-    later: ClassVar[tuple[str, ...]] = (*_LATER, *_RESERVED)
+    later: ClassVar[tuple[str, ...]] = (*_LATER, *RESERVED)
     name: str = value(l.NAME, "the variant's name")
     extends: Item | None = once("extends", l.LOCATED_NAME, "starts from this target")
     abstract: bool = once("abstract", l.Literal("nothing", "", str), "is only extended, never built", default=False)
@@ -289,7 +291,7 @@ class Let(Block):
 class SpecFile(Layer):
     """A whole spec."""
 
-    later: ClassVar[tuple[str, ...]] = ("include", "as-of", "experiment", *_LATER, *_RESERVED)
+    later: ClassVar[tuple[str, ...]] = ("include", "as-of", "experiment", *_LATER, *RESERVED)
     version: Version = needed("reproc", Version, "the language's version, first of all")
     paper: Paper | None = once("paper", Paper, "what the environment was made for")
     lets: tuple[Let, ...] = repeated(("let", Let, "a constant"))

@@ -1,0 +1,26 @@
+"""The rules: what a target must hold to, one subject a file.
+
+A rule is a function `check(target, folder)` that yields diagnostics; adding a file here adds a rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from reproc.check.checked import Target
+from reproc.check.rules import apps, base, builds, environment, inputs, packages, tests, toolchains
+from reproc.diagnostics import Diagnostic
+from reproc.folder import Folder
+
+Rule = Callable[[Target, Folder], Iterator[Diagnostic]]
+
+RULES: tuple[Rule, ...] = (
+    base.check,
+    packages.check,
+    toolchains.check,
+    inputs.check,
+    builds.check,
+    environment.check,
+    apps.check,
+    tests.check,
+)

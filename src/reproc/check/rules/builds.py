@@ -1,0 +1,103 @@
+"""Builds name what exists, keep what is theirs, and can be put in an order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reproc.check.checked import Target
+from reproc.check.names import nearest
+from reproc.diagnostics import Diagnostic, Label, error
+from reproc.diagnostics.codes import rules as codes
+from reproc.folder import Folder
+from reproc.model import Build, Item
+from reproc.source import Span
+
+_SYSTEM = ("/", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/lib64", "/mnt", "/opt", "/proc", "/root", "/run", "/sbin", "/sys", "/tmp", "/usr", "/usr/bin", "/usr/lib", "/usr/local", "/var")  # fmt: skip
+"""Directories that every base has (FHS 3.0)."""
+
+
+def check(target: Target, folder: Folder) -> Iterator[Diagnostic]:
+    named = {build.name: build for build in target.builds}
+    for build in target.builds:
+        yield from _tools(build, target)
+        yield from _inputs(build, target)
+        yield from _after(build, named)
+        if not build.commands:
+            yield error(codes.NO_COMMANDS, build.origin, name=build.name)
+        if target.place(build) is None:
+            yield error(codes.NO_PLACE, build.origin, name=build.name)
+        for path in build.keep:
+            if path.text in _SYSTEM:
+                yield error(codes.KEEP_TOO_MUCH, path.origin, path=path.text, name=build.name)
+    yield from _cycles(target.builds, named)
+
+
+def _tools(build: Build, target: Target) -> Iterator[Diagnostic]:
+    declared = {(tool.name.text, tool.version) for tool in target.toolchains}
+    seen: dict[str, Span] = {}
+    for using in build.using:
+        name = using.name.text
+        if (name, using.version) not in declared:
+            near = nearest(f"using {name} {using.version}", tuple(f"using {' '.join(each)}" for each in sorted(declared)))
+            yield error(codes.NOT_DECLARED, using.origin, name=name, version=using.version, suggestion=near)
+        if name in seen:
+            yield error(codes.SAME_TOOL_TWICE, using.origin, Label(seen[name], "the first one"), name=name)
+        seen.setdefault(name, using.origin)
+
+
+def _inputs(build: Build, target: Target) -> Iterator[Diagnostic]:
+    known = tuple(each.name for each in (*target.code, *target.data))
+    for item in build.inputs:
+        if item.text not in known:
+            yield _unknown(item, known, codes.UNKNOWN_INPUT)
+
+
+def _after(build: Build, named: dict[str, Build]) -> Iterator[Diagnostic]:
+    for item in build.after:
+        other = named.get(item.text)
+        if other is None:
+            yield _unknown(item, tuple(named), codes.UNKNOWN_BUILD)
+        elif build.keep and not other.keep:
+            yield error(codes.AFTER_KEEPS_NOTHING, item.origin, Label(other.origin, "this build"), name=item.text)
+
+
+def _unknown(item: Item, known: tuple[str, ...], code: codes.Code) -> Diagnostic:
+    listed = ", ".join(f"`{name}`" for name in known) or None
+    return error(code, item.origin, name=item.text, suggestion=nearest(item.text, known), known=listed)
+
+
+def _cycles(builds: tuple[Build, ...], named: dict[str, Build]) -> Iterator[Diagnostic]:
+    """Each circle once, at the `after` that closes it."""
+    done: set[str] = set()
+    for start in builds:
+        path: list[str] = []
+        waiting = [(start, iter(start.after))] if start.name not in done else []
+        path.extend(each.name for each, _ in waiting)
+        while waiting:
+            build, rest = waiting[-1]
+            item = next(rest, None)
+            if item is None:
+                waiting.pop()
+                done.add(path.pop())
+            elif item.text in path:
+                chain = " → ".join((*path[path.index(item.text) :], item.text))
+                yield error(codes.BUILD_CYCLE, item.origin, chain=chain)
+            elif item.text in named and item.text not in done:
+                waiting.append((named[item.text], iter(named[item.text].after)))
+                path.append(item.text)
+
+
+def in_order(builds: tuple[Build, ...]) -> tuple[Build, ...]:
+    """The builds, each behind the ones that it waits for; there must be no circle."""
+    named = {build.name: build for build in builds}
+    ordered: dict[str, Build] = {}
+    waiting = list(reversed(builds))
+    while waiting:
+        build = waiting[-1]
+        missing = [named[item.text] for item in build.after if item.text not in ordered]
+        if build.name in ordered or not missing:
+            ordered.setdefault(build.name, build)
+            waiting.pop()
+        else:
+            waiting.extend(reversed(missing))
+    return tuple(ordered.values())

@@ -1,0 +1,50 @@
+"""Which tool chains a build works with, and which of them the image holds."""
+
+from __future__ import annotations
+
+from reproc import catalog
+from reproc.check.checked import Target
+from reproc.check.rules.toolchains import languages
+from reproc.model import Build, Toolchain
+
+
+def tools_of(target: Target, build: Build) -> tuple[catalog.Toolchain, ...]:
+    """What a build works with: its own `using`, else the defaults; sorted by name."""
+    if build.using:
+        wanted = {(using.name.text, using.version) for using in build.using}
+        chosen = [tool for tool in target.toolchains if (tool.name.text, tool.version) in wanted]
+    else:
+        chosen = [tool for tool in target.toolchains if tool.default]
+    return _known(target, chosen)
+
+
+def tools_in_image(target: Target) -> tuple[catalog.Toolchain, ...]:
+    """What is in the image as a whole: said so, used by a build that runs in the image, or used by no build."""
+    kept = {tool.key for build in target.builds if build.keep for tool in tools_of(target, build)}
+    inside = {tool.key for build in target.builds if not build.keep for tool in tools_of(target, build)}
+
+    def stays(tool: Toolchain) -> bool:
+        key = {each.key for each in _known(target, [tool])}
+        return tool.at == "run" or bool(key & inside) or (tool.at is None and not key & kept)
+
+    return _known(target, [tool for tool in target.toolchains if stays(tool)])
+
+
+def default_tools(target: Target) -> tuple[catalog.Toolchain, ...]:
+    """The tool chains in the image that `cc` and its like mean there."""
+    inside = {tool.key for tool in tools_in_image(target)}
+    return tuple(tool for tool in _known(target, [t for t in target.toolchains if t.default]) if tool.key in inside)
+
+
+def runtime_packages(target: Target) -> tuple[str, ...]:
+    """The shared libraries that kept programs may need, of tool chains that do not stay in the image."""
+    kept = [tool for build in target.builds if build.keep for tool in tools_of(target, build)]
+    return tuple(sorted({package for tool in kept for package in tool.runtime}))
+
+
+def _known(target: Target, tools: list[Toolchain]) -> tuple[catalog.Toolchain, ...]:
+    release = target.release
+    if release is None:
+        return ()
+    found = [catalog.toolchain(tool.name.text, tool.version, languages(tool), release) for tool in tools]
+    return tuple(sorted((each for each in found if each is not None), key=lambda tool: tool.key))

@@ -1,0 +1,88 @@
+"""Codes of what a recipe cannot say, and of what is missing to make one: E05xx."""
+
+from __future__ import annotations
+
+from reproc.diagnostics.diagnostic import Code
+
+UNSAYABLE_TEXT = Code(
+    "E0501",
+    "unsayable-text",
+    "{what} holds {found}, which no recipe can hold",
+    label="this cannot be written in a Dockerfile or a def",
+    help=("remove it, or write it from a script with `printf`",),
+)
+UNSAYABLE_NAME = Code(
+    "E0502",
+    "unsayable-name",
+    "`{name}` cannot be the name of {what}",
+    label="no recipe can hold this name",
+    help=("{allowed}",),
+)
+UNSAYABLE_FILE = Code(
+    "E0503",
+    "unsayable-file-name",
+    "the file {name} cannot be copied into an image: its name holds {found}",
+    label="this asks for the file",
+    help=("rename the file, or leave it out with `exclude`",),
+)
+BAD_IMAGE_PATH = Code(
+    "E0504",
+    "bad-image-path",
+    "`{path}` is no place in the image for {what}",
+    label="asked for here",
+    help=("write an absolute path without `..` that is not `/`",),
+)
+BAD_CONTEXT_PATH = Code(
+    "E0505",
+    "bad-context-path",
+    "`{path}` is no place below the folder of the spec",
+    label="asked for here",
+    help=("write a relative path without `..`",),
+)
+GIT_ADDRESS = Code(
+    "E0506",
+    "unsayable-git-address",
+    "a Dockerfile cannot fetch the commit `{commit}` from `{url}`",
+    label="this address",
+    help=("write an `https://…` address that ends in `.git`, without a user name or a query",),
+)
+BAD_COMMIT = Code(
+    "E0507",
+    "bad-commit",
+    "`{commit}` is not a full commit id",
+    label="asked for here",
+    help=("write all 40 (or 64) hexadecimal digits, or run `reproc lock`",),
+)
+TOO_MANY_LAYERS = Code(
+    "E0508",
+    "too-many-layers",
+    "the image would need {layers} layers, and Docker allows {limit}",
+    label="these steps cannot be merged",
+    help=("copy fewer things one by one, or put them together in one `code`",),
+)
+BAD_IMAGE_REFERENCE = Code(
+    "E0509",
+    "bad-image-reference",
+    "`{reference}` is not the reference of an image",
+    label="asked for here",
+    help=("write `REGISTRY/NAME:TAG`, such as `docker.io/library/debian:bookworm-slim`",),
+)
+BAD_SHELL = Code(
+    "E0510",
+    "bad-shell",
+    "`{shell}` cannot run a script",
+    label="asked for here",
+    help=("write the absolute path of a POSIX shell or of bash, without blanks",),
+)
+BACKEND_UNKNOWN = Code(
+    "E0511",
+    "unknown-backend",
+    "there is no back end `{name}`",
+    help=("did you mean `{suggestion}`?", "there are: {known}"),
+)
+BACKEND_BROKEN = Code(
+    "E0512",
+    "broken-backend",
+    "the back end `{name}` cannot be loaded: {reason}",
+    help=("install it again, or remove the package that brings it",),
+)

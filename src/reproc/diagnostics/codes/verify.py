@@ -1,0 +1,73 @@
+"""Codes of what goes wrong with engines, images and tests: E06xx."""
+
+from __future__ import annotations
+
+from reproc.diagnostics.diagnostic import Code
+
+BUILD_FAILED = Code(
+    "E0601",
+    "build-failed",
+    "building `{target}` with {engine} fails: {failure}",
+    label="this asks for the step that fails",
+    help=("{hint}", "the whole output is in `{log}`"),
+)
+ENGINE_MISSING = Code(
+    "E0602",
+    "engine-missing",
+    "{engine} was asked for and cannot be used here: {reason}",
+    help=("{advice}",),
+)
+NO_ENGINE = Code(
+    "E0603",
+    "no-engine",
+    "no container engine can be used here, so nothing was built or tested",
+    help=("`reproc doctor` says how to get one",),
+)
+ENGINE_LOST = Code(
+    "E0604",
+    "engine-lost",
+    "{engine} stopped answering while {doing}",
+    help=("start it again and repeat the command; what was built is reused",),
+)
+NO_SPACE = Code(
+    "E0605",
+    "no-space",
+    "there is no space left on the disk while {doing} with {engine}",
+    help=("make room in `{place}`, then repeat the command",),
+)
+ENGINE_FAILED = Code(
+    "E0606",
+    "engine-failed",
+    "{engine} fails while {doing}: {reason}",
+    help=("the whole output is in `{log}`", "`reproc doctor` says what this machine's engines can do"),
+)
+BROKEN_IMAGE = Code(
+    "E0607",
+    "broken-image",
+    "the image `{image}` is damaged: it {reason}",
+    help=("build it again with `reproc build`",),
+)
+TEST_FAILED = Code(
+    "E0608",
+    "test-failed",
+    "test `{test}` fails for `{target}` in {engine}: {reason}",
+    label="this test",
+)
+REQUIREMENT_MISSING = Code(
+    "E0609",
+    "requirement-missing",
+    "test `{test}` needs {what}, which was required and is not here",
+    label="needed here",
+    help=("leave out `--require {word}` to skip such tests",),
+)
+NO_RECIPE = Code(
+    "E0610",
+    "no-recipe",
+    "`{target}` has no recipe for {engine}, which was asked for",
+    help=("add `{backend}` to the target's `backends`",),
+)
+REPORT_UNWRITABLE = Code(
+    "E0611",
+    "report-unwritable",
+    "the report `{path}` cannot be written: {reason}",
+)

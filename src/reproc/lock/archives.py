@@ -1,0 +1,141 @@
+"""Where the archives that a lock names are served from.
+
+A lock says `debian`, never a host. Site policy says where that is: an environment variable, else the machine's
+own apt sources, else the public snapshot service, which also backs up the others for what they have dropped.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+COMPONENTS = {"debian": ("main",), "debian-security": ("main",), "ubuntu": ("main", "universe")}
+_SNAPSHOTS = {
+    "debian": "http://snapshot.debian.org/archive/debian/{time}",
+    "debian-security": "http://snapshot.debian.org/archive/debian-security/{time}",
+    "ubuntu": "http://snapshot.ubuntu.com/ubuntu/{time}",
+}
+_ARCHITECTURES = {"linux/amd64": "amd64", "linux/arm64": "arm64"}
+
+
+def snapshot_address(archive: str, snapshot: str) -> str:
+    """Where the snapshot service keeps an archive as it stood at a moment such as `20240601T000000Z`.
+
+    Plain HTTP: a bare base has no certificates, and everything is checked by its digest.
+    """
+    return _SNAPSHOTS[archive].format(time=snapshot)
+
+
+def mirror_variable(archive: str) -> str:
+    """The environment variable that names a mirror of an archive or a registry."""
+    return "REPROC_MIRROR_" + "".join(c if c.isalnum() else "_" for c in archive.upper())
+
+
+def moment(time: int) -> str:
+    """A time as the snapshot services write it."""
+    return datetime.fromtimestamp(time, UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
+def architecture(platform: str) -> str | None:
+    """Debian's name for a platform's architecture."""
+    return _ARCHITECTURES.get(platform)
+
+
+def platforms() -> tuple[str, ...]:
+    """The platforms that packages can be locked for."""
+    return tuple(_ARCHITECTURES)
+
+
+@dataclass(frozen=True)
+class Site:
+    """What this machine says about sources, mirrors and keys."""
+
+    environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    apt: Path = Path("/etc/apt")
+
+    def mirror(self, name: str) -> str | None:
+        """The mirror of an archive or a registry that the environment names."""
+        return self.environment.get(mirror_variable(name), "").rstrip("/") or None
+
+    def live(self, archive: str) -> tuple[str, ...]:
+        """Where an archive as it stands now is served from: the named mirror, or else what apt here uses."""
+        mirror = self.mirror(archive)
+        if mirror:
+            return (mirror,)
+        return tuple(dict.fromkeys(uri for uri, suites in sources(self.apt) if archive == _archive(uri, suites)))
+
+    def addresses(self, archive: str, snapshot: str) -> tuple[str, ...]:
+        """Everywhere that a file of an archive may be had from, the nearest first."""
+        return (*self.live(archive), snapshot_address(archive, snapshot))
+
+    @property
+    def keyrings(self) -> tuple[Path, ...]:
+        """Folders that may hold keyrings."""
+        named = self.environment.get("REPROC_KEYRINGS", "")
+        own = tuple(Path(folder) for folder in named.split(":") if folder)
+        return (*own, Path("/usr/share/keyrings"), self.apt / "trusted.gpg.d")
+
+
+def sources(apt: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Address and suites of every binary source that an apt configuration names."""
+    folder = apt / "sources.list.d"
+    lists = [apt / "sources.list", *sorted(folder.glob("*.list"))]
+    for path in lists:
+        yield from _one_line(_text(path))
+    for path in sorted(folder.glob("*.sources")):
+        yield from _deb822(_text(path))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:  # absent or not readable for this user: no source
+        return ""
+
+
+def _one_line(text: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for line in text.splitlines():
+        words = line.partition("#")[0].split()
+        if words[:1] != ["deb"]:
+            continue
+        if len(words) > 1 and words[1].startswith("["):
+            while len(words) > 1 and not words[1].endswith("]"):
+                del words[1]
+            del words[1:2]
+        if len(words) >= 3 and _usable(words[1]):
+            yield words[1].rstrip("/"), (words[2],)
+
+
+def _deb822(text: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for stanza in "\n".join(line for line in text.splitlines() if not line.startswith("#")).split("\n\n"):
+        fields: dict[str, str] = {}
+        name = ""
+        for line in stanza.splitlines():
+            if line[:1] in (" ", "\t"):
+                fields[name] = fields.get(name, "") + line
+            else:
+                name, _, value = line.partition(":")
+                name = name.strip().lower()
+                fields[name] = value
+        if "deb" not in fields.get("types", "").split() or fields.get("enabled", "yes").strip() == "no":
+            continue
+        for uri in fields.get("uris", "").split():
+            if _usable(uri):
+                yield uri.rstrip("/"), tuple(fields.get("suites", "").split())
+
+
+def _usable(uri: str) -> bool:
+    return urlsplit(uri).scheme in ("http", "https", "file")
+
+
+def _archive(uri: str, suites: tuple[str, ...]) -> str | None:
+    """Which of the known archives an address serves."""
+    last = urlsplit(uri).path.rpartition("/")[2]
+    if last in COMPONENTS:
+        # Debian's archive of security updates once had the path `/debian-security`, and still has it everywhere
+        return last
+    return "debian-security" if last == "security" and any(s.endswith("-security") for s in suites) else None

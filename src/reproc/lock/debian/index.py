@@ -1,0 +1,133 @@
+"""The packages of a release: several `Packages` files, searched by name without parsing the rest.
+
+An index has tens of thousands of stanzas and a lock needs a few hundred. So the bytes are kept as they are, two
+regular expressions find where the stanzas and the `Provides` are, and a stanza is parsed when it is asked for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+
+from reproc.lock.debian import version
+from reproc.lock.debian.control import Package, fields_of
+
+# a literal newline, not `^`: the search for a literal prefix is several times faster
+_PACKAGE = re.compile(rb"\nPackage: *(\S+)")
+_PROVIDES = re.compile(rb"\nProvides: *(.+)")
+_NAME = re.compile(rb"(?:^|,)\s*([a-z0-9][a-z0-9.+\-]*)")
+_ESSENTIAL = re.compile(rb"\nEssential: *yes")
+_REQUIRED = re.compile(rb"\nPriority: *required")
+
+
+class Index:
+    """One `Packages` file."""
+
+    def __init__(self, archive: str | None, content: bytes) -> None:
+        self.archive = archive
+        self._content = b"\n" + content.strip(b"\n") + b"\n"
+
+    @cached_property
+    def _starts(self) -> dict[str, list[int]]:
+        starts: dict[str, list[int]] = {}
+        for match in _PACKAGE.finditer(self._content):
+            starts.setdefault(match[1].decode("ascii", "replace"), []).append(match.start() + 1)
+        return starts
+
+    @cached_property
+    def _providers(self) -> dict[str, list[int]]:
+        providers: dict[str, list[int]] = {}
+        for match in _PROVIDES.finditer(self._content):
+            for name in _NAME.findall(match[1]):
+                providers.setdefault(name.decode("ascii", "replace"), []).append(match.start())
+        return providers
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        return frozenset(self._starts)
+
+    def named(self, name: str) -> Iterator[Package]:
+        """Every version of that name, in the file's order."""
+        for start in self._starts.get(name, ()):
+            yield self._package(start)
+
+    def providing(self, name: str) -> Iterator[Package]:
+        """Every package that provides that name."""
+        for place in self._providers.get(name, ()):
+            yield self._package(self._stanza_around(place))
+
+    def basic(self) -> Iterator[Package]:
+        """The packages that are essential or of priority `required`."""
+        found = (m for pattern in (_ESSENTIAL, _REQUIRED) for m in pattern.finditer(self._content))
+        starts = {self._stanza_around(match.start()) for match in found}
+        for start in sorted(starts):
+            yield self._package(start)
+
+    def _stanza_around(self, place: int) -> int:
+        before = self._content.rfind(b"\n\n", 0, place)
+        return before + 2 if before >= 0 else 1
+
+    def _package(self, start: int) -> Package:
+        start = self._stanza_around(start)
+        end = self._content.find(b"\n\n", start)
+        return Package(fields_of(self._content[start : end if end >= 0 else None]), self.archive)
+
+
+class Universe:
+    """Everything that can be installed: the indexes of a release's suites, in order of preference."""
+
+    def __init__(self, architecture: str, indexes: Iterable[Index]) -> None:
+        self.architecture = architecture
+        self._indexes = tuple(indexes)
+        self._versions: dict[str, tuple[Package, ...]] = {}
+        self._providers: dict[str, tuple[Package, ...]] = {}
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        return frozenset[str]().union(*(index.names for index in self._indexes))
+
+    def versions(self, name: str) -> tuple[Package, ...]:
+        """Every version of that name, the newest first; of equal ones, the first index's."""
+        found = self._versions.get(name)
+        if found is None:
+            usable = (p for index in self._indexes for p in index.named(name) if self._usable(p))
+            found = tuple(sorted(usable, key=lambda p: version.key(p.version), reverse=True))
+            self._versions[name] = found
+        return found
+
+    def newest(self, name: str) -> Package | None:
+        """What apt would install for that name, all archives having the same priority."""
+        return next(iter(self.versions(name)), None)
+
+    def providers(self, name: str) -> tuple[Package, ...]:
+        """The newest versions of other packages that provide that name: first by priority, then by name."""
+        found = self._providers.get(name)
+        if found is None:
+            names = {p.name for index in self._indexes for p in index.providing(name) if self._usable(p)}
+            newest = (p for other in names if (p := self.newest(other)) is not None)
+            providing = [p for p in newest if any(r.name == name for r in p.provides)]
+            found = tuple(sorted(providing, key=lambda p: (-p.priority, p.name)))
+            self._providers[name] = found
+        return found
+
+    def basic(self) -> tuple[Package, ...]:
+        """The newest version of each package that is essential or of priority `required`, by name."""
+        names = {p.name for index in self._indexes for p in index.basic() if self._usable(p)}
+        return tuple(p for name in sorted(names) if (p := self.newest(name)) is not None)
+
+    def _usable(self, package: Package) -> bool:
+        return package.architecture in ("all", self.architecture)
+
+
+def installed_from(status: bytes) -> dict[str, Package]:
+    """What a base has installed, by name, from its `dpkg/status` (or the joined files of `status.d`)."""
+    installed = {}
+    for stanza in re.split(rb"\n\s*\n", status):
+        fields = fields_of(stanza)
+        state = fields.get("status", "install ok installed").split()
+        if "package" in fields and state[-1:] == ["installed"]:
+            installed[fields["package"]] = Package(fields, None)
+    return installed
+
+

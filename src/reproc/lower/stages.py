@@ -1,0 +1,56 @@
+"""The stages in which kept builds run: one for each set of tools in use, as far as their order allows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from reproc.check import Target, place_of_code, place_of_data
+from reproc.check.tools import tools_of
+from reproc.lock.requests import TOOLS, toolset_name
+from reproc.model import Build
+
+
+@dataclass
+class BuildStage:
+    """Builds that run one after another with the same tools."""
+
+    name: str
+    toolset: str | None
+    """The layer of packages with the tools; None if the builds use none."""
+    builds: list[Build] = field(default_factory=list)
+
+
+def build_stages(target: Target) -> tuple[BuildStage, ...]:
+    """Stages for the kept builds; one that needs another's kept paths comes after it."""
+    stages: list[BuildStage] = []
+    place: dict[str, int] = {}
+    for build in target.builds:
+        if not build.keep:
+            continue
+        tools = tools_of(target, build)
+        toolset = toolset_name(tools) if tools else None
+        earliest = max((place[item.text] for item in build.after if item.text in place), default=0)
+        index = next((i for i, stage in enumerate(stages) if i >= earliest and stage.toolset == toolset), None)
+        if index is None:
+            index = len(stages)
+            stages.append(BuildStage(_name(toolset or f"{TOOLS}-none", stages), toolset))
+        stages[index].builds.append(build)
+        place[build.name] = index
+    return tuple(stages)
+
+
+def _name(wanted: str, stages: list[BuildStage]) -> str:
+    taken = {stage.name for stage in stages}
+    numbered = (f"{wanted}-{number}" for number in range(2, len(stages) + 3))
+    return next(name for name in (wanted, *numbered) if name not in taken)
+
+
+def inputs_of(target: Target, build: Build) -> tuple[str, ...]:
+    """The keys of the code and data that a build sees: those it names, else those whose place holds it."""
+    places = {f"code {each.name}": place_of_code(each) for each in target.code}
+    places |= {f"data {each.name}": place_of_data(each) for each in target.data}
+    if build.inputs:
+        named = {item.text for item in build.inputs}
+        return tuple(key for key in places if key.partition(" ")[2] in named)
+    where = f"{target.place(build)}/"
+    return tuple(key for key, place in places.items() if where.startswith(f"{place.rstrip('/')}/"))

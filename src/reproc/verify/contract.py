@@ -1,0 +1,86 @@
+"""The one contract under which tests run, the same in every engine.
+
+A fresh container each; user 1000 with a passwd entry; the image read-only; the home, /tmp and /var/tmp empty,
+in memory, writable; no network unless the test needs it; no variable of the host; the same limits; empty
+standard input. What engines do differently by themselves is undone here, in a few lines of shell before the
+command, so that a test cannot tell them apart by it.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+
+from reproc import model
+from reproc.model import Jobs
+from reproc.verify.engines.base import Command
+
+UID = GID = 1000
+USER = "researcher"
+HOME = f"/home/{USER}"
+HOSTNAME = "localhost"
+"""Resolves in every image, which launchers of parallel programs rely on."""
+TMPFS = {HOME: 0o700, "/tmp": 0o1777, "/var/tmp": 0o1777}
+TMPFS_SIZE = "1g"
+NOFILE = (1024, 4096)
+CORE = (0, 0)
+OUTPUT_LIMIT = 1 << 20
+"""Bytes that are kept of each stream; the rest is read and thrown away."""
+
+PASSWD_ENTRY = f"{USER}:x:{UID}:{GID}::{HOME}:/bin/sh\n"
+GROUP_ENTRY = f"{USER}:x:{GID}:\n"
+
+_ENGINES_OWN = (
+    "HOSTNAME TERM PS1 PROMPT_COMMAND container "
+    + " ".join(
+        f"{prefix}_{name}"
+        for prefix in ("APPTAINER", "SINGULARITY")
+        for name in ("APPNAME", "BIND", "COMMAND", "CONTAINER", "ENVIRONMENT", "NAME")
+    )
+)
+# Apptainer appends a folder of its own to LD_LIBRARY_PATH (/.singularity.d/env/99-base.sh in every image)
+_PRELUDE = f"""\
+unset {_ENGINES_OWN}
+case ${{LD_LIBRARY_PATH-}} in
+/.singularity.d/libs) unset LD_LIBRARY_PATH ;;
+*:/.singularity.d/libs) LD_LIBRARY_PATH=${{LD_LIBRARY_PATH%:/.singularity.d/libs}} ;;
+esac
+export HOME={HOME} USER={USER} TMPDIR=/tmp
+"""
+
+
+def _assignments(environment: model.Environment | None) -> Iterable[str]:
+    for entry in environment.entries if environment else ():
+        name, value = entry.name, shlex.quote(entry.value)
+        match entry.action:
+            case "prepend":
+                yield f'{name}={value}"${{{name}:+:${name}}}"'
+            case "append":
+                yield f'{name}="${{{name}:+${name}:}}"{value}'
+            case _:
+                yield f"{name}={value}"
+        yield f"export {name}"
+
+
+def _text(text: model.ShellText, jobs: int) -> str:
+    return "".join(str(jobs) if isinstance(part, Jobs) else part for part in text)
+
+
+def argv(test: model.Test, jobs: int = 1) -> tuple[str, ...]:
+    """The command of a test, as the test's author means it."""
+    if test.script is not None:
+        return ("/bin/sh", "-euc", _text(test.script.text, jobs))
+    if test.app is not None:
+        return (test.app.name.text, *test.app.arguments)
+    return ("/bin/sh", "-c", _text(test.run.text, jobs) if test.run is not None else "")
+
+
+def command(test: model.Test, workdir: str, jobs: int = 1) -> Command:
+    """What an engine runs for a test: the prelude, then the test's own command in its place."""
+    prelude = _PRELUDE + "".join(f"{line}\n" for line in _assignments(test.env)) + 'exec "$@"\n'
+    return Command(
+        ("/bin/sh", "-c", prelude, "reproc", *argv(test, jobs)),
+        workdir,
+        test.timeout,
+        any(need.what == "network" for need in test.needs),
+    )

@@ -1,0 +1,129 @@
+"""The protocol of an engine and the values on both sides of it, free of any engine's words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypeAlias
+
+from reproc.diagnostics import Diagnostic
+from reproc.progress import Progress
+from reproc.verify.plan import Recipe
+
+
+@dataclass(frozen=True)
+class Detail:
+    """One thing about an engine that decides what it can do here."""
+
+    name: str
+    good: bool
+    text: str
+    advice: str | None = None
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Whether an engine can be used here."""
+
+    engine: str
+    usable: bool
+    version: str | None
+    reason: str | None = None
+    """Why not, in words that follow a colon; None if it can."""
+    advice: str | None = None
+    """How to get it, in one line."""
+    details: tuple[Detail, ...] = ()
+
+
+@dataclass(frozen=True)
+class Built:
+    """An image that is ready to run."""
+
+    image: str
+    """What the engine's `run` takes: an image id, or the path of a SIF."""
+    digest: str | None
+    """`sha256:…` of the manifest, or of the whole SIF."""
+    seconds: float
+    notes: tuple[str, ...] = ()
+    """What the engine could not do as well as it should, such as setting the files' times."""
+
+
+@dataclass(frozen=True)
+class BuildFailed:
+    """A build that came to nothing."""
+
+    diagnostic: Diagnostic
+    seconds: float
+    lacking: bool = False
+    """The machine's fault (no space, an engine that died), not the recipe's."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """What to run in a fresh container under the contract of tests (see `contract.py`)."""
+
+    arguments: tuple[str, ...]
+    workdir: str = "/"
+    timeout: float = 60
+    network: bool = False
+
+
+@dataclass(frozen=True)
+class Captured:
+    """The start and the length of what a command wrote."""
+
+    text: str
+    """At most the limit; bytes that are not UTF-8 have become U+FFFD."""
+    size: int
+    """Bytes written in all."""
+    truncated: bool
+
+
+@dataclass(frozen=True)
+class CommandResult:
+    """A command that ran."""
+
+    exit_code: int | None
+    """128 + N where signal N ended it; None where the time ran out."""
+    stdout: Captured
+    stderr: Captured
+    seconds: float
+    timed_out: bool = False
+
+
+@dataclass(frozen=True)
+class RunFailed:
+    """A command that the engine could not even start, or lost."""
+
+    diagnostic: Diagnostic
+    seconds: float
+    lacking: bool = False
+
+
+BuildResult: TypeAlias = Built | BuildFailed
+RunResult: TypeAlias = CommandResult | RunFailed
+
+
+class Engine(Protocol):
+    """A container engine. Nothing here raises because of what an engine says or does not say."""
+
+    name: str
+    """As it stands in `-e` and in reports."""
+    backend: str
+    """Which recipes it builds: `docker` or `singularity`."""
+
+    def probe(self) -> Probe:
+        """Whether it can be used; asks the engine once, later calls give the same answer."""
+        ...
+
+    def build(self, recipe: Recipe, progress: Progress, log: Path, *, cache: bool = True) -> BuildResult:
+        """Builds, telling progress line by line; all of the engine's output goes to `log`."""
+        ...
+
+    def run(self, image: str, command: Command) -> RunResult:
+        """Runs a command in a fresh container and waits for it."""
+        ...
+
+    def close(self) -> None:
+        """Removes what the engine object made beside images: containers, helper images, folders, processes."""
+        ...

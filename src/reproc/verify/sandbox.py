@@ -1,0 +1,188 @@
+"""Namespaces of our own round an engine that brings no daemon: what they can be here, and how a command gets into them."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from reproc.verify import launcher
+from reproc.verify.contract import GID, UID
+
+_RANGE = 65536
+"""How many ids an image may use: 0 to 65535, as everywhere (systemd's docs, UIDS-GIDS)."""
+
+
+@dataclass(frozen=True)
+class Ids:
+    """How ids inside stand for ids outside: rows of inside, outside, count."""
+
+    uid_map: tuple[tuple[int, int, int], ...]
+    gid_map: tuple[tuple[int, int, int], ...]
+    uid: int
+    gid: int
+    helper: bool = False
+    """Whether newuidmap and newgidmap must write the maps."""
+    single: bool = False
+    """Whether the one id that is mapped is already the right one."""
+
+
+@dataclass(frozen=True)
+class Bind:
+    """A file or folder seen at another place; with `make`, the place is an empty file made for it."""
+
+    source: Path
+    target: str
+    make: bool = False
+
+
+@dataclass(frozen=True)
+class Tmpfs:
+    """An empty folder in memory."""
+
+    target: str
+    options: str
+    make: bool = False
+
+
+@dataclass(frozen=True)
+class Owned:
+    """A folder that the command owns."""
+
+    path: str
+    mode: int
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """What was found out about namespaces on this machine."""
+
+    root: Ids | None
+    """To be root inside over 65536 ids; None if that cannot be had."""
+    user: Ids | None
+    """To be the contract's user inside."""
+    reason: str | None = None
+    """Why one of the two is missing."""
+
+    def argv(
+        self,
+        ids: Ids,
+        arguments: Sequence[str],
+        *,
+        network: bool,
+        workdir: str,
+        mounts: Sequence[Bind | Tmpfs] = (),
+        folders: Sequence[Owned] = (),
+        limits: Mapping[str, tuple[int, int]] | None = None,
+    ) -> list[str]:
+        """The command line that runs `arguments` inside; its environment is the child's own."""
+        request: dict[str, Any] = {
+            "parent": os.getpid(),
+            "uid_map": ids.uid_map,
+            "gid_map": ids.gid_map,
+            "helper": ids.helper,
+            "single": ids.single,
+            "uid": ids.uid,
+            "gid": ids.gid,
+            "network": network,
+            "workdir": workdir,
+            "mounts": [_mount(each) for each in mounts],
+            "folders": [
+                {"path": each.path, "mode": each.mode, "uid": ids.uid, "gid": ids.gid} for each in folders
+            ],
+            "limits": dict(limits or {}),
+            "argv": list(arguments),
+        }
+        return [sys.executable, "-I", "-S", launcher.__file__, json.dumps(request)]
+
+    @classmethod
+    def detect(cls) -> Sandbox:
+        """Tries both kinds for real."""
+        found: dict[str, Ids | None] = {}
+        reasons: list[str] = []
+        for kind, candidate in (("root", _root_ids()), ("user", _user_ids())):
+            reason = candidate if isinstance(candidate, str) else _try(candidate)
+            found[kind] = None if reason is not None or isinstance(candidate, str) else candidate
+            if reason is not None:
+                reasons.append(reason)
+        return cls(found["root"], found["user"], reasons[0] if reasons else None)
+
+
+def _mount(mount: Bind | Tmpfs) -> dict[str, Any]:
+    match mount:
+        case Bind():
+            return {"source": os.fspath(mount.source), "target": mount.target, "make": mount.make}
+        case Tmpfs():
+            return {"target": mount.target, "options": mount.options, "make": mount.make}
+
+
+def _try(ids: Ids) -> str | None:
+    """Why a command cannot be run under these ids; None if it can."""
+    argv = Sandbox(ids, None).argv(ids, ["true"], network=False, workdir="/")
+    try:
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired) as failure:
+        return str(failure)
+    if done.returncode == 0:
+        return None
+    lines = done.stderr.decode("utf-8", "replace").strip().splitlines() or [f"exit status {done.returncode}"]
+    return lines[-1].removeprefix(launcher.MARK)
+
+
+def _own_range(kind: str) -> int:
+    """How many ids from 0 up this root may map."""
+    try:
+        rows = Path(f"/proc/self/{kind}_map").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return _RANGE
+    first = [int(word) for word in rows[0].split()]
+    return min(first[2], _RANGE) if first[0] == 0 else 0
+
+
+def _root_ids() -> Ids | str:
+    if os.geteuid() == 0:
+        counts = [_own_range(kind) for kind in ("uid", "gid")]
+        uid_map, gid_map = (((0, 0, count),) for count in counts)
+        return Ids(uid_map, gid_map, 0, 0)
+    if not shutil.which("newuidmap") or not shutil.which("newgidmap"):
+        return "newuidmap is not installed (Debian and Ubuntu: `apt-get install uidmap`)"
+    maps = []
+    for file, own in (("/etc/subuid", os.geteuid()), ("/etc/subgid", os.getegid())):
+        start = _subordinate(Path(file))
+        if start is None:
+            return f"{file} gives this user no ids (as root: `usermod --add-subuids 100000-165535 --add-subgids 100000-165535 USER`)"
+        maps.append(((0, own, 1), (1, start, _RANGE - 1)))
+    return Ids(maps[0], maps[1], 0, 0, helper=True)
+
+
+def _subordinate(file: Path) -> int | None:
+    """Where the caller's range of at least 65535 subordinate ids begins (subuid(5))."""
+    names = {str(os.getuid())}
+    try:
+        names.add(getpass.getuser())
+        rows = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, KeyError):
+        return None
+    for row in rows:
+        name, _, numbers = row.partition(":")
+        start, _, count = numbers.partition(":")
+        if name in names and start.isdigit() and count.isdigit() and int(count) >= _RANGE - 1:
+            return int(start)
+    return None
+
+
+def _user_ids() -> Ids | str:
+    if os.geteuid() == 0:
+        counts = [_own_range(kind) for kind in ("uid", "gid")]
+        if min(counts) <= UID:
+            return f"this root may not use the id {UID}"
+        uid_map, gid_map = (((0, 0, count),) for count in counts)
+        return Ids(uid_map, gid_map, UID, GID)
+    return Ids(((UID, os.geteuid(), 1),), ((GID, os.getegid(), 1),), UID, GID, single=True)

@@ -1,0 +1,108 @@
+"""The state folder (`.reproc`) as verification uses it, and what a run that died has left in it."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+_RUN = re.compile(r"run-([0-9a-f]{8})-([0-9]+)-([0-9]+)-[0-9a-f]{8}")
+
+
+def _boot() -> str:
+    """Eight digits that tell this start of this machine from any other."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").replace("-", "")[:8]
+    except OSError:
+        return "0" * 8
+
+
+def _started(pid: int) -> str | None:
+    """When a process began, in clock ticks since the machine did; None if there is no such process."""
+    try:
+        line = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    # proc(5): the second field is the name in parentheses, which may hold anything; starttime is the 22nd
+    return line[line.rindex(")") + 2 :].split()[19]
+
+
+def new_run_id() -> str:
+    """A name for a run of this process that others can tell to be dead or alive."""
+    pid = os.getpid()
+    return f"run-{_boot()}-{pid}-{_started(pid) or 0}-{secrets.token_hex(4)}"
+
+
+def is_dead(run_id: str) -> bool:
+    """Whether this names a run of this machine whose process is gone; False for any other text."""
+    match = _RUN.fullmatch(run_id)
+    if not match:
+        return False
+    boot, pid, started = match.groups()
+    if boot != _boot():
+        # another machine may share the folder or the engine; only its next start proves this one dead
+        return False
+    return _started(int(pid)) != started
+
+
+def remove_tree(path: Path) -> bool:
+    """Whether the folder is gone; makes folders writable on the way, as an unpacked image may hold read-only ones."""
+
+    def retry(function: Callable[..., object], name: str, _: object) -> None:
+        try:
+            parent = os.path.dirname(name)
+            os.chmod(parent, stat.S_IRWXU)
+            if os.path.isdir(name) and not os.path.islink(name):
+                os.chmod(name, stat.S_IRWXU)
+                shutil.rmtree(name, ignore_errors=True)
+            else:
+                function(name)
+        except OSError:
+            return  # told by the result
+
+    shutil.rmtree(path, onerror=retry)
+    return not path.exists()
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A state folder and the run that uses it now."""
+
+    root: Path
+    run_id: str
+
+    @classmethod
+    def open(cls, root: Path) -> Workspace:
+        """The state folder, made if need be, without what dead runs have left in it."""
+        workspace = cls(root.absolute(), new_run_id())
+        for folder in (workspace.temporary, workspace.logs, workspace.sif):
+            folder.mkdir(parents=True, exist_ok=True)
+        return workspace
+
+    @property
+    def temporary(self) -> Path:
+        """This run's own folder; gone when the run ends."""
+        return self.root / "tmp" / self.run_id
+
+    @property
+    def logs(self) -> Path:
+        """What engines said, a file a target and engine."""
+        return self.root / "logs"
+
+    @property
+    def sif(self) -> Path:
+        """The SIFs, a file a target."""
+        return self.root / "sif"
+
+    @property
+    def report(self) -> Path:
+        return self.root / "report.json"
+
+    def stale(self) -> tuple[Path, ...]:
+        """Folders of runs that died."""
+        return tuple(sorted(path for path in (self.root / "tmp").iterdir() if is_dead(path.name)))

@@ -1,0 +1,36 @@
+#!/bin/bash
+# The whole corridor on specs/quickstart: lock, compile, verify. Sets up what is missing, as far as it may.
+# usage: tools/demo.sh        (or: make demo)
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+spec=specs/quickstart
+
+say() { printf '%s\n' "$*" >&2; }
+title() { printf '\n── %s\n' "$*" >&2; }
+
+title "1 of 5: Python environment (.venv)"
+tools/setup-python.sh runtime
+export PATH=$PWD/.venv/bin:$PATH
+
+title "2 of 5: engines"
+# Says in one line each what is here, what it installed, and how to get what it could not.
+engines_complete=yes
+settings=$(tools/setup-engines.sh) || engines_complete=no
+eval "$settings"
+
+title "3 of 5: reproc lock $spec"
+reproc lock "$spec"
+
+title "4 of 5: reproc compile $spec"
+reproc compile "$spec"
+
+title "5 of 5: reproc verify $spec"
+status=0
+reproc verify "$spec" || status=$?
+
+case $status in
+0) [ $engines_complete = yes ] || say "Not verified: the engines marked ✗ above." ;;
+3) say "Compiled, but not verified: no engine is here. The recipes are in $spec/containers/." ; status=0 ;;
+esac
+[ -z "${DOCKER_HOST:-}" ] || [ -z "$settings" ] || say "The Docker daemon that this started goes on; tools/stop-engines.sh stops it."
+exit $status

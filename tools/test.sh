@@ -1,0 +1,16 @@
+#!/bin/bash
+# All checks, then all tests; the last line is pytest's. Every check runs even if an earlier one failed.
+# usage: tools/test.sh [PYTEST_ARGUMENT…]        (or: make test)
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+export PATH=$PWD/.venv/bin:$PATH
+. tools/engines-env.sh
+
+failed=()
+for check in lint types imports; do
+    nox --no-venv -s $check || failed+=("$check")
+done
+status=0
+[ ${#failed[@]} = 0 ] || { status=1 && printf '✗ failed before the tests: %s\n' "${failed[*]}" >&2; }
+pytest "$@" || status=1
+exit $status
