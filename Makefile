@@ -13,8 +13,8 @@ help:  ## this list
 
 # ------------------------------------------------------------------------------------- for everybody
 
-demo:  ## sets up what is needed, then locks, compiles and verifies specs/quickstart
-	@tools/demo.sh
+demo:  ## sets up what is needed, then locks, compiles and verifies specs/quickstart (ENGINES=no: with those that are there)
+	@ENGINES=$(ENGINES) tools/demo.sh
 
 setup:  ## .venv with reproc and its developers' tools, exact versions with hashes
 	@tools/setup-python.sh dev

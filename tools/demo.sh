@@ -1,6 +1,7 @@
 #!/bin/bash
 # The whole corridor on specs/quickstart: lock, compile, verify. Sets up what is missing, as far as it may.
 # usage: tools/demo.sh        (or: make demo)
+# ENGINES=no installs and starts no engine, also as root.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 spec=specs/quickstart
@@ -15,7 +16,9 @@ export PATH=$PWD/.venv/bin:$PATH
 title "2 of 5: engines"
 # Says in one line each what is here, what it installed, and how to get what it could not.
 engines_complete=yes
-settings=$(tools/setup-engines.sh) || engines_complete=no
+install=()
+[ "${ENGINES:-yes}" != no ] || install=(--check)
+settings=$(tools/setup-engines.sh "${install[@]}") || engines_complete=no
 eval "$settings"
 
 title "3 of 5: reproc lock $spec"

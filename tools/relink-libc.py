@@ -136,7 +136,7 @@ def main(arguments: list[str]) -> int:
         data = bytearray(path.read_bytes())
         try:
             moved = relink(data, maximum)
-        except (NotPossible, struct.error, IndexError, ValueError) as problem:
+        except (NotPossible, struct.error, IndexError, OverflowError, ValueError) as problem:
             print(f"{path}: {problem}", file=sys.stderr)
             return 1
         replacement = path.with_name(path.name + ".relinked")

@@ -31,8 +31,8 @@ def backend_places() -> Mapping[str, str]:
 def backend(name: str) -> Outcome[Backend]:
     """The back end of that name.
 
-    A built-in name is looked for among the entry points only if its module is not there, so that compiling with
-    the built-in ones does not read the metadata of every installed package.
+    A built-in name needs no look at the metadata of every installed package, which would cost as much as
+    compiling.
     """
     place = _BUILT_IN.get(name)
     if place is None:

@@ -96,7 +96,9 @@ def toolchain(name: str, version: str, languages: tuple[str, ...], release: Rele
     chosen = tuple(dict.fromkeys(("c", *languages)))
 
     def gather(section: str) -> tuple[str, ...]:
-        return tuple(sorted({each.format(major=major) for language in chosen for each in table[section][language]}))
+        return tuple(
+            sorted({each.format(major=major) for language in chosen for each in table[section][language]})
+        )
 
     commands = {
         command: path.format(major=major)
@@ -104,4 +106,6 @@ def toolchain(name: str, version: str, languages: tuple[str, ...], release: Rele
         for command, path in table["commands"][language].items()
     }
     variables = tuple((table["variables"][each][0], table["variables"][each][1]) for each in chosen)
-    return Toolchain(name, full, gather("packages"), gather("runtime"), tuple(sorted(commands.items())), variables)
+    return Toolchain(
+        name, full, gather("packages"), gather("runtime"), tuple(sorted(commands.items())), variables
+    )

@@ -33,7 +33,7 @@ class Target:
         base = self.base
         if base.kind != "image":
             return catalog.release(base.kind, base.name.text)
-        return base.is_ and catalog.release(base.is_.distribution, base.is_.release)
+        return catalog.release(base.is_.distribution, base.is_.release) if base.is_ else None
 
     def place(self, build: model.Build) -> str | None:
         """Where a build's commands run."""

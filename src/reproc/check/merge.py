@@ -21,8 +21,8 @@ def merge(spec: model.SpecFile, report: Callable[[Diagnostic], None]) -> tuple[T
     named = {target.name: target for target in spec.targets}
     if not spec.targets:
         default = model.TargetBlock(name="default", origin=spec.version.origin)
-        target = _whole(spec, (default,), report)
-        return () if target is None else (target,)
+        only = _whole(spec, (default,), report)
+        return () if only is None else (only,)
     targets: list[Target] = []
     for target in spec.targets:
         chain = _chain(target, named, report)
@@ -45,9 +45,13 @@ def _chain(
             if chain[-1] is target:
                 near = nearest(extends.text, tuple(named))
                 known = ", ".join(f"`{name}`" for name in named)
-                report(error(codes.UNKNOWN_TARGET, extends.origin, name=extends.text, suggestion=near, known=known))
+                report(
+                    error(
+                        codes.UNKNOWN_TARGET, extends.origin, name=extends.text, suggestion=near, known=known
+                    )
+                )
             return None
-        if parent in chain:
+        if any(parent is each for each in chain):
             if parent is target:
                 names = " → ".join(each.name for each in (*chain, parent))
                 report(error(codes.EXTENDS_CYCLE, extends.origin, chain=names))
@@ -69,7 +73,10 @@ def _whole(
         name=target.name,
         backends=_last([each.backends or None for each in chain]) or BACKENDS,
         base=base,
-        packages=_by_key([layer.system.packages for layer in layers if layer.system], lambda item: item.text.partition("=")[0]),
+        packages=_by_key(
+            [layer.system.packages for layer in layers if layer.system],
+            lambda item: item.text.partition("=")[0],
+        ),
         toolchains=_toolchains(layers),
         python=_python([layer.python for layer in layers if layer.python]),
         code=_by_key([layer.code for layer in layers], lambda code: code.name),
@@ -102,7 +109,11 @@ def _toolchains(layers: Sequence[model.Layer]) -> tuple[model.Toolchain, ...]:
         for key, tool in merged.items():
             if tool.default and key[0] in new_defaults:
                 merged[key] = model.Toolchain(
-                    name=tool.name, version=tool.version, languages=tool.languages, at=tool.at, origin=tool.origin
+                    name=tool.name,
+                    version=tool.version,
+                    languages=tool.languages,
+                    at=tool.at,
+                    origin=tool.origin,
                 )
         merged.update({(tool.name.text, tool.version): tool for tool in layer.toolchains})
     return tuple(merged.values())
@@ -130,6 +141,10 @@ def merge_environment(blocks: Sequence[model.Environment | None]) -> tuple[model
     merged: dict[object, model.EnvironmentEntry] = {}
     for block in blocks:
         for entry in block.entries if block else ():
-            key = (entry.name, entry.scope) if entry.action == "set" else (entry.name, entry.scope, entry.action, entry.value)
+            key = (
+                (entry.name, entry.scope)
+                if entry.action == "set"
+                else (entry.name, entry.scope, entry.action, entry.value)
+            )
             merged[key] = entry
     return tuple(merged.values())

@@ -28,7 +28,7 @@ class Reader:
     diagnostics: list[Diagnostic] = field(default_factory=list)
 
     def report(self, code: Code, span: Span, *labels: Label, **facts: object) -> None:
-        self.diagnostics.append(error(code, span, *labels, **facts))
+        self.diagnostics.append(error(code, span, *labels, output="", **facts))
 
     def spec(self, parsed: tree.SpecTree) -> model.SpecFile | None:
         """The whole spec; constants first, so that a string may stand before its `let`."""
@@ -36,7 +36,9 @@ class Reader:
         first = parsed.statements[0] if parsed.statements else None
         if first is None or first.keyword.text != "reproc":
             self.report(codes.NO_VERSION, first.keyword.span if first else start)
-            parsed = tree.SpecTree(tuple(s for s in parsed.statements if s.keyword.text != "reproc"), parsed.span)
+            parsed = tree.SpecTree(
+                tuple(s for s in parsed.statements if s.keyword.text != "reproc"), parsed.span
+            )
         for statement in parsed.statements:
             if statement.keyword.text == "let":
                 self._constant(statement)
@@ -97,7 +99,12 @@ class Reader:
         what = wanted.doc if isinstance(wanted, Value) else literal.name
         keyword = statement.keyword.text
         self.report(
-            codes.MISSING_VALUE, heading(statement), keyword=keyword, what=what, type=literal.name, example=f"{keyword} {literal.example}"
+            codes.MISSING_VALUE,
+            heading(statement),
+            keyword=keyword,
+            what=what,
+            type=literal.name,
+            example=f"{keyword} {literal.example}",
         )
 
     def _require(self, cls: type[Block], body: dict[str, Any], statement: tree.Statement) -> bool:
@@ -106,11 +113,17 @@ class Reader:
             word, keyword = next((w, k) for w, (f, k) in schema.keywords.items() if f == field_name)
             example = keyword.type.example if isinstance(keyword.type, Literal) else "…"
             self.report(
-                codes.MISSING_STATEMENT, heading(statement), place=f"`{statement.keyword.text}`", keyword=word, example=f"{word} {example}"
+                codes.MISSING_STATEMENT,
+                heading(statement),
+                place=f"`{statement.keyword.text}`",
+                keyword=word,
+                example=f"{word} {example}",
             )
         return not schema.required - body.keys()
 
-    def _statements(self, cls: type[Block], statements: Sequence[tree.Statement], where: Span) -> dict[str, Any]:
+    def _statements(
+        self, cls: type[Block], statements: Sequence[tree.Statement], where: Span
+    ) -> dict[str, Any]:
         """The statements of a block, gathered by field name."""
         schema = schema_of(cls)
         gathered: dict[str, Any] = {}
@@ -127,14 +140,25 @@ class Reader:
             name, keyword = schema.keywords[word]
             if not keyword.repeat and word in first:
                 label = Label(first[word], "the first one")
-                self.report(codes.DUPLICATE_STATEMENT, statement.keyword.span, label, keyword=word, place=place_of(cls))
+                self.report(
+                    codes.DUPLICATE_STATEMENT,
+                    statement.keyword.span,
+                    label,
+                    keyword=word,
+                    place=place_of(cls),
+                )
                 continue
             first.setdefault(word, statement.keyword.span)
             self._fill(gathered, name, keyword, statement, names)
         return gathered
 
     def _fill(
-        self, gathered: dict[str, Any], name: str, keyword: Keyword, statement: tree.Statement, names: dict[tuple[str, object], Span]
+        self,
+        gathered: dict[str, Any],
+        name: str,
+        keyword: Keyword,
+        statement: tree.Statement,
+        names: dict[tuple[str, object], Span],
     ) -> None:
         if isinstance(keyword.type, Literal):
             value = self._literal(keyword, statement)
@@ -162,7 +186,7 @@ class Reader:
         return False
 
     def _literal(self, keyword: Keyword, statement: tree.Statement) -> Any:
-        """The value of a statement that is not a block: one value, a tuple of many, or True for a bare keyword."""
+        """What a statement without a block says: one value, a tuple of many, or True for a bare keyword."""
         literal = cast(Literal, keyword.type)
         values = list(statement.values)
         if statement.block is not None:
@@ -173,18 +197,24 @@ class Reader:
             return self._many(values, literal, statement)
         if literal.name == "nothing":
             if values:
-                self.report(codes.EXTRA_VALUE, values[0].span, keyword=keyword.word, hint="write the keyword alone")
+                self.report(
+                    codes.EXTRA_VALUE, values[0].span, keyword=keyword.word, hint="write the keyword alone"
+                )
             return True
         if not values:
             self._missing(statement, literal)
             return None
         if len(values) > 1:
-            hint = "put a value with blanks between `\"`" if isinstance(values[1], tree.Word) else None
+            hint = 'put a value with blanks between `"`' if isinstance(values[1], tree.Word) else None
             self.report(codes.EXTRA_VALUE, values[1].span, keyword=keyword.word, hint=hint)
         return self._one(values[0], literal, statement)
 
-    def _many(self, values: Sequence[tree.Value], literal: Literal, statement: tree.Statement) -> tuple[Any, ...]:
-        flat = [item for value in values for item in (value.items if isinstance(value, tree.List) else (value,))]
+    def _many(
+        self, values: Sequence[tree.Value], literal: Literal, statement: tree.Statement
+    ) -> tuple[Any, ...]:
+        flat = [
+            item for value in values for item in (value.items if isinstance(value, tree.List) else (value,))
+        ]
         read = [self._one(item, literal, statement) for item in flat]
         return tuple(value for value in read if value is not None)
 
@@ -197,7 +227,9 @@ class Reader:
         if isinstance(value, tree.Text) and not literal.multiline:
             self.report(codes.NO_TEXT_HERE, value.span, keyword=keyword, type=literal.name)
             return None
-        parts = (value.text,) if isinstance(value, tree.Word) else self._resolve(value.parts, shell=literal.shell)
+        parts = (
+            (value.text,) if isinstance(value, tree.Word) else self._resolve(value.parts, shell=literal.shell)
+        )
         if parts is None:
             return None
         if literal.shell:
@@ -209,7 +241,13 @@ class Reader:
             suggestion = nearest(text, literal.choices)
             example = None if suggestion or literal.choices else literal.example
             self.report(
-                codes.WRONG_VALUE, value.span, value=text, problem=problem, type=literal.name, suggestion=suggestion, example=example
+                codes.WRONG_VALUE,
+                value.span,
+                value=text,
+                problem=problem,
+                type=literal.name,
+                suggestion=suggestion,
+                example=example,
             )
             return None
         return model.Item(parsed, value.span) if literal.located else parsed
@@ -256,9 +294,16 @@ class Reader:
             return
         text = self._one(words[1], model.VARIABLE_VALUE, statement)
         if len(words) > 2:
-            self.report(codes.EXTRA_VALUE, words[2].span, keyword=_word(words[0]), hint='put a value with blanks between `"`')
+            self.report(
+                codes.EXTRA_VALUE,
+                words[2].span,
+                keyword=_word(words[0]),
+                hint='put a value with blanks between `"`',
+            )
         if variable is not None and text is not None:
-            entry = model.EnvironmentEntry(name=variable, value=text, action=action, scope=scope, origin=heading(statement))
+            entry = model.EnvironmentEntry(
+                name=variable, value=text, action=action, scope=scope, origin=heading(statement)
+            )
             gathered[name] = (*gathered.get(name, ()), entry)
 
     def _unknown(self, cls: type[Block], statement: tree.Statement) -> None:
@@ -274,7 +319,12 @@ class Reader:
             suggestion = nearest(word, known)
             other = None if suggestion else elsewhere(word)
             self.report(
-                codes.UNKNOWN_STATEMENT, span, keyword=word, place=place, suggestion=suggestion, elsewhere=other,
+                codes.UNKNOWN_STATEMENT,
+                span,
+                keyword=word,
+                place=place,
+                suggestion=suggestion,
+                elsewhere=other,
                 known=", ".join(f"`{each}`" for each in sorted(schema.keywords)),
             )
 

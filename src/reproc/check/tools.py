@@ -19,7 +19,7 @@ def tools_of(target: Target, build: Build) -> tuple[catalog.Toolchain, ...]:
 
 
 def tools_in_image(target: Target) -> tuple[catalog.Toolchain, ...]:
-    """What is in the image as a whole: said so, used by a build that runs in the image, or used by no build."""
+    """What the image holds as a whole: said so, used by a build that runs there, or used by no build."""
     kept = {tool.key for build in target.builds if build.keep for tool in tools_of(target, build)}
     inside = {tool.key for build in target.builds if not build.keep for tool in tools_of(target, build)}
 
@@ -33,7 +33,9 @@ def tools_in_image(target: Target) -> tuple[catalog.Toolchain, ...]:
 def default_tools(target: Target) -> tuple[catalog.Toolchain, ...]:
     """The tool chains in the image that `cc` and its like mean there."""
     inside = {tool.key for tool in tools_in_image(target)}
-    return tuple(tool for tool in _known(target, [t for t in target.toolchains if t.default]) if tool.key in inside)
+    return tuple(
+        tool for tool in _known(target, [t for t in target.toolchains if t.default]) if tool.key in inside
+    )
 
 
 def runtime_packages(target: Target) -> tuple[str, ...]:

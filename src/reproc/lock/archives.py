@@ -66,7 +66,9 @@ class Site:
         mirror = self.mirror(archive)
         if mirror:
             return (mirror,)
-        return tuple(dict.fromkeys(uri for uri, suites in sources(self.apt) if archive == _archive(uri, suites)))
+        return tuple(
+            dict.fromkeys(uri for uri, suites in sources(self.apt) if archive == _archive(uri, suites))
+        )
 
     def addresses(self, archive: str, snapshot: str) -> tuple[str, ...]:
         """Everywhere that a file of an archive may be had from, the nearest first."""

@@ -241,14 +241,20 @@ def _told(failures: Sequence[Unreachable | NotServed | Mismatch], what: str) -> 
     """The worst of what was met while trying one address after the other."""
     for failure in failures:
         if isinstance(failure, Mismatch):
-            return problem(codes.DIGEST_MISMATCH, None, what=what, found=failure.found, expected=failure.expected)
+            return problem(
+                codes.DIGEST_MISMATCH, None, what=what, found=failure.found, expected=failure.expected
+            )
     for failure in failures:
         if isinstance(failure, NotServed):
-            return problem(codes.NOT_SERVED, None, what=what, source=f"`{failure.host}`", reason=failure.reason)
+            return problem(
+                codes.NOT_SERVED, None, what=what, source=f"`{failure.host}`", reason=failure.reason
+            )
     for failure in failures:
         if isinstance(failure, Unreachable):
             return problem(codes.NETWORK, None, host=failure.host, reason=failure.reason)
-    return problem(codes.NOT_SERVED, None, what=what, source="any known place", reason="there is no address for it")
+    return problem(
+        codes.NOT_SERVED, None, what=what, source="any known place", reason="there is no address for it"
+    )
 
 
 def digest(content: bytes) -> str:

@@ -36,7 +36,9 @@ def of_system(trouble: OSError, path: object = None) -> Diagnostic:
     if trouble.errno in (errno.ENOSPC, errno.EDQUOT):
         return error(codes.NO_SPACE, None, path=place if place is not None else "the store")
     return error(
-        codes.FILE_TROUBLE, None, path=place if place is not None else "a file",
+        codes.FILE_TROUBLE,
+        None,
+        path=place if place is not None else "a file",
         reason=(trouble.strerror or str(trouble)).lower(),
     )
 

@@ -146,7 +146,9 @@ def _base(target: Target) -> BootstrapRequest | ImageRequest:
         return BootstrapRequest(release.distribution, release.codename, base.origin)
     if base.kind != "image" and release is not None:
         return ImageRequest(release.image, release.distribution, release.codename, base.origin)
-    return ImageRequest(base.name.text, release and release.distribution, release and release.codename, base.origin)
+    return ImageRequest(
+        base.name.text, release and release.distribution, release and release.codename, base.origin
+    )
 
 
 def _apt(target: Target) -> tuple[AptRequest, ...]:
@@ -169,7 +171,9 @@ def _apt(target: Target) -> tuple[AptRequest, ...]:
         layers.append(AptRequest(PYTHON, below, _items((interpreter,), target.python.origin)))
         below = PYTHON
     if inside:
-        layers.append(AptRequest(TOOLS, below, _items(tuple(sorted(set(inside))), target.toolchains[0].origin)))
+        layers.append(
+            AptRequest(TOOLS, below, _items(tuple(sorted(set(inside))), target.toolchains[0].origin))
+        )
     return tuple(layers)
 
 
@@ -177,7 +181,9 @@ def _items(names: tuple[str, ...], origin: Span) -> tuple[Item, ...]:
     return tuple(Item(name, origin) for name in names)
 
 
-def _python(target: Target, folder: Folder, report: Callable[[Diagnostic], None]) -> tuple[PythonRequest, ...]:
+def _python(
+    target: Target, folder: Folder, report: Callable[[Diagnostic], None]
+) -> tuple[PythonRequest, ...]:
     python, release = target.python, target.release
     if python is None or release is None:
         return ()
@@ -186,7 +192,9 @@ def _python(target: Target, folder: Folder, report: Callable[[Diagnostic], None]
         try:
             text = folder.read(item.text).decode("utf-8")
         except (OSError, OutsideFolder, UnicodeDecodeError) as problem:
-            reason = "is not UTF-8" if isinstance(problem, UnicodeDecodeError) else f"cannot be read: {problem}"
+            reason = (
+                "is not UTF-8" if isinstance(problem, UnicodeDecodeError) else f"cannot be read: {problem}"
+            )
             report(error(codes.UNREADABLE_FILE, item.origin, path=item.text, problem=reason))
             continue
         files.append(RequirementsFile(item.text, text, item.origin))

@@ -95,10 +95,12 @@ class _Lowering:
         )
 
     def _base(self) -> Base:
-        locked = self.plan.locked and self.plan.locked.base
+        locked = self.plan.locked.base if self.plan.locked else None
         if self.shape is Shape.VENDORED:
             assert locked is not None, "only a lock can be vendored"
-            return Rootfs("inputs/base.tar", locked.sha256 if isinstance(locked, BootstrapBase) else locked.rootfs)
+            return Rootfs(
+                "inputs/base.tar", locked.sha256 if isinstance(locked, BootstrapBase) else locked.rootfs
+            )
         if isinstance(self.request.base, BootstrapRequest):
             bootstrap = locked if isinstance(locked, BootstrapBase) else None
             return Rootfs(base_archive(bootstrap, self.request.base), bootstrap.sha256 if bootstrap else None)
@@ -107,7 +109,11 @@ class _Lowering:
         return Image(self.request.base.reference, None)
 
     def _base_steps(self) -> list[Step]:
-        of_base = {} if self.shape is Shape.VENDORED else {k: v for k, v in self.environment.items() if k not in ("LANG", "TZ", "PATH")}
+        of_base = (
+            {}
+            if self.shape is Shape.VENDORED
+            else {k: v for k, v in self.environment.items() if k not in ("LANG", "TZ", "PATH")}
+        )
         variables = changed(self.environment, of_base)
         steps: list[Step] = [SetEnv("environment", variables)]
         steps.extend(self._apt(SYSTEM, "system packages", self._first(self.target.packages)))
@@ -169,7 +175,11 @@ class _Lowering:
             directory = f"{TOOLS_DIRECTORY}/{tool.key}"
             lines.append(f"mkdir -p {directory}")
             lines += [f"ln -s {quote(path)} {quote(f'{directory}/{name}')}" for name, path in tool.commands]
-        return [Run(f"commands of {', '.join(tool.key for tool in tools)}", tuple(lines), origin=origin)] if lines else []
+        return (
+            [Run(f"commands of {', '.join(tool.key for tool in tools)}", tuple(lines), origin=origin)]
+            if lines
+            else []
+        )
 
     def _scripts(self, build: model.Build, seen: dict[str, str]) -> list[Step]:
         """The author's commands; `seen` is what the stage's environment sets already."""
@@ -251,7 +261,10 @@ class _Lowering:
         place = place.rstrip("/")
         if self.shape is Shape.VENDORED:
             archive = f"trees/{key.replace(' ', '-')}.tar"
-            lines = (f"mkdir -p {quote(place)}", f"tar -C {quote(place)} --no-same-owner -xpf {quote(f'{MOUNT}/{archive}')}")
+            lines = (
+                f"mkdir -p {quote(place)}",
+                f"tar -C {quote(place)} --no-same-owner -xpf {quote(f'{MOUNT}/{archive}')}",
+            )
             return Run(key, lines, mounts=(archive,), origin=block.origin)
         if isinstance(request, GitRequest):
             commit = tree.commit if isinstance(tree, GitTree) else request.ref
@@ -290,4 +303,3 @@ def _check_kept(build: model.Build) -> Run:
         lines.append(f"[ -e {word} ] || [ -L {word} ] || {{ echo {missing} >&2; exit 1; }}")
         lines.append(f"[ ! -L {word} ] || {{ echo {link} >&2; exit 1; }}")
     return Run(f"what build {build.name} keeps", tuple(lines), origin=build.keep[0].origin)
-

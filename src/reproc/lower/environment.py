@@ -22,7 +22,9 @@ def base_environment(locked: LockedTarget | None) -> dict[str, str]:
     return {"PATH": PATH, **of_image, "LANG": "C.UTF-8", "TZ": "UTC"}
 
 
-def apply(entries: Iterable[EnvironmentEntry], scopes: tuple[str, ...], values: dict[str, str]) -> dict[str, str]:
+def apply(
+    entries: Iterable[EnvironmentEntry], scopes: tuple[str, ...], values: dict[str, str]
+) -> dict[str, str]:
     """The values after the entries of these scopes; what is prepended or appended is joined with `:`."""
     result = dict(values)
     for entry in entries:

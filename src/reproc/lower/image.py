@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 from reproc import model
 from reproc.graph import APPS, App, Runtime, Variable, WriteFile
@@ -23,7 +23,8 @@ def shell_text(parts: model.ShellText) -> str:
 def app_files(plan: Plan) -> tuple[WriteFile, ...]:
     """A script for each app, under its own name."""
     return tuple(
-        WriteFile(f"app {app.name}", f"{APPS}/{app.name}", _app_script(app), 0o755, app.origin) for app in plan.target.apps
+        WriteFile(f"app {app.name}", f"{APPS}/{app.name}", _app_script(app), 0o755, app.origin)
+        for app in plan.target.apps
     )
 
 
@@ -53,17 +54,18 @@ def runtime(plan: Plan, environment: dict[str, str]) -> Runtime:
 
 def _labels(plan: Plan) -> dict[str, str]:
     """The pre-defined keys of the OCI image specification, as far as the spec knows them."""
-    paper, base = plan.paper, plan.locked and plan.locked.base
+    paper = plan.paper
+    base = plan.locked.base if plan.locked else None
     known: dict[str, str | None] = {"ref.name": plan.target.name}
     if plan.locked:
-        known["created"] = f"{datetime.fromtimestamp(plan.epoch, timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
+        known["created"] = f"{datetime.fromtimestamp(plan.epoch, UTC):%Y-%m-%dT%H:%M:%SZ}"
     if isinstance(base, ImageBase):
         known |= {"base.name": base.reference, "base.digest": base.digest}
     if paper:
         known |= {
             "title": paper.title,
             "authors": ", ".join(_author(author) for author in paper.authors) or None,
-            "url": paper.url.text if isinstance(paper.url, model.Item) else paper.url,
+            "url": paper.url.text if paper.url else None,
             "version": paper.version,
             "licenses": paper.license,
             "documentation": f"https://doi.org/{paper.doi}" if paper.doi else None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 from reproc.graph import MOUNT, Run, WriteFile
 from reproc.lock.model import AptLayer, Archive, Deb, PythonEnvironment
@@ -36,12 +36,23 @@ def install_debs(
 ) -> Run:
     """Installs a layer's packages, all named, so that nothing is left to a resolver."""
     directory = f"{MOUNT}/debs/{layer.name}"
-    install = ("export DEBIAN_FRONTEND=noninteractive", f"apt-get install -y -qq --no-install-recommends {directory}/*.deb")
+    install = (
+        "export DEBIAN_FRONTEND=noninteractive",
+        f"apt-get install -y -qq --no-install-recommends {directory}/*.deb",
+    )
     if shape is Shape.VENDORED:
         return Run(title, (*install, _forget()), mounts=(f"debs/{layer.name}",), origin=origin)
     snapshots = {archive.name: archive.snapshot for archive in archives}
     fetch = tuple(_fetch(deb, snapshots[deb.archive]) for deb in layer.debs)
-    lines = (f"mkdir -p {directory}", f"cd {directory}", *fetch, "cd /", *install, f"rm -rf {MOUNT}/debs", _forget())
+    lines = (
+        f"mkdir -p {directory}",
+        f"cd {directory}",
+        *fetch,
+        "cd /",
+        *install,
+        f"rm -rf {MOUNT}/debs",
+        _forget(),
+    )
     return Run(title, lines, network=True, origin=origin)
 
 
@@ -68,11 +79,15 @@ def _forget() -> str:
     return "rm -f " + " ".join(VOLATILE)
 
 
-def install_wheels(locked: PythonEnvironment, shape: Shape, origin: Span | None) -> tuple[WriteFile | Run, ...]:
+def install_wheels(
+    locked: PythonEnvironment, shape: Shape, origin: Span | None
+) -> tuple[WriteFile | Run, ...]:
     """Makes a virtual environment of exactly these wheels."""
     title = f"Python environment {locked.prefix}"
     requirements = f"{locked.prefix}/requirements.txt"
-    listed = "".join(f"{wheel.name}=={wheel.version} --hash=sha256:{wheel.sha256}\n" for wheel in locked.wheels)
+    listed = "".join(
+        f"{wheel.name}=={wheel.version} --hash=sha256:{wheel.sha256}\n" for wheel in locked.wheels
+    )
     directory = f"{MOUNT}/wheels/{locked.name}"
     make = f"{locked.interpreter} -m venv {locked.prefix}"
     if not locked.wheels:
@@ -92,7 +107,13 @@ def install_floating_python(request: PythonRequest, origin: Span | None) -> tupl
     requirements = f"{request.prefix}/requirements.txt"
     lines = [item.text for item in request.requirements]
     lines += [line for each in request.files for line in each.text.splitlines()]
-    write = WriteFile(f"Python packages of {request.prefix}", requirements, "".join(f"{line}\n" for line in lines), 0o644, origin)
+    write = WriteFile(
+        f"Python packages of {request.prefix}",
+        requirements,
+        "".join(f"{line}\n" for line in lines),
+        0o644,
+        origin,
+    )
     commands = (
         f"{request.interpreter} -m venv {request.prefix}",
         f"{request.prefix}/bin/pip install --quiet --disable-pip-version-check --no-cache-dir --only-binary :all: --requirement {requirements}",
@@ -102,4 +123,4 @@ def install_floating_python(request: PythonRequest, origin: Span | None) -> tupl
 
 def day(epoch: int) -> str:
     """An epoch as `2024-06-01 12:00:00 UTC`."""
-    return f"{datetime.fromtimestamp(epoch, timezone.utc):%Y-%m-%d %H:%M:%S} UTC"
+    return f"{datetime.fromtimestamp(epoch, UTC):%Y-%m-%d %H:%M:%S} UTC"

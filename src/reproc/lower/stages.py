@@ -30,7 +30,9 @@ def build_stages(target: Target) -> tuple[BuildStage, ...]:
         tools = tools_of(target, build)
         toolset = toolset_name(tools) if tools else None
         earliest = max((place[item.text] for item in build.after if item.text in place), default=0)
-        index = next((i for i, stage in enumerate(stages) if i >= earliest and stage.toolset == toolset), None)
+        index = next(
+            (i for i, stage in enumerate(stages) if i >= earliest and stage.toolset == toolset), None
+        )
         if index is None:
             index = len(stages)
             stages.append(BuildStage(_name(toolset or f"{TOOLS}-none", stages), toolset))

@@ -10,6 +10,7 @@ from reproc.model.spec import (
     SCOPE,
     App,
     AppCall,
+    Author,
     Base,
     Build,
     Code,
@@ -35,6 +36,7 @@ from reproc.model.spec import (
 __all__ = [
     "App",
     "AppCall",
+    "Author",
     "Base",
     "Block",
     "Build",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 
@@ -96,7 +96,17 @@ def _number(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
-_SIZES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
+_SIZES = {
+    "": 1,
+    "K": 10**3,
+    "M": 10**6,
+    "G": 10**9,
+    "T": 10**12,
+    "Ki": 2**10,
+    "Mi": 2**20,
+    "Gi": 2**30,
+    "Ti": 2**40,
+}
 
 
 def _size(text: str) -> int:
@@ -116,7 +126,7 @@ def _duration(text: str) -> int:
 def _date(text: str) -> int:
     for form in ("%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"):
         try:
-            return int(datetime.strptime(text, form).replace(tzinfo=timezone.utc).timestamp())
+            return int(datetime.strptime(text, form).replace(tzinfo=UTC).timestamp())
         except ValueError:
             continue
     raise Unfit("is not a date such as `2024-06-01` or `2024-06-01T12:00:00Z`")
@@ -129,14 +139,20 @@ def _digest(text: str) -> str:
     return match[1]
 
 
-_name = _matching(r"[A-Za-z0-9][A-Za-z0-9._-]*", "has characters other than letters, digits, `.`, `_` and `-`, or starts with one of those", 64)
+_name = _matching(
+    r"[A-Za-z0-9][A-Za-z0-9._-]*",
+    "has characters other than letters, digits, `.`, `_` and `-`, or starts with one of those",
+    64,
+)
 
 NAME = Literal("a name", "sptk", _name)
 LOCATED_NAME = Literal("a name", "sptk", _name, located=True)
 STRING = Literal("a string", '"…"', _no_line_breaks)
 TEXT = Literal("a text", '"""…"""', str, multiline=True)
 SHELL = Literal("a shell command", '"make install"', str, shell=True, multiline=True)
-VERSION = Literal("a version", "12.2.0", _matching(r"[0-9]+(\.[0-9]+)*", "is not a version such as `9` or `12.2.0`", 32))
+VERSION = Literal(
+    "a version", "12.2.0", _matching(r"[0-9]+(\.[0-9]+)*", "is not a version such as `9` or `12.2.0`", 32)
+)
 PATH = Literal("an absolute path", "/opt/model", _path)
 PLACE = Literal("an absolute path", "/opt/model", _place)
 FILE = Literal("a file beside the spec", '"data/x.csv"', _file, located=True)
@@ -145,28 +161,70 @@ DURATION = Literal("a duration", "90s", _duration)
 DATE = Literal("a date", "2024-06-01", _date)
 DIGEST = Literal("a sha256 digest", "9f86d081…", _digest, located=True)
 COMMIT = Literal(
-    "a full git commit", "64d6bd1b…",
-    _matching(r"[0-9a-f]{40}|[0-9a-f]{64}", "is not a full commit id of 40 or 64 hexadecimal digits"), located=True,
+    "a full git commit",
+    "64d6bd1b…",
+    _matching(r"[0-9a-f]{40}|[0-9a-f]{64}", "is not a full commit id of 40 or 64 hexadecimal digits"),
+    located=True,
 )
 GIT_REF = Literal(
-    "a tag or branch", "v1.2",
-    _matching(r"(?!-)(?!.*(\.\.|@\{|//|\.lock$))[^\s~^:?*\[\\\x00-\x1f\x7f]+", "is not a name that git allows", 200), located=True,
+    "a tag or branch",
+    "v1.2",
+    _matching(
+        r"(?!-)(?!.*(\.\.|@\{|//|\.lock$))[^\s~^:?*\[\\\x00-\x1f\x7f]+", "is not a name that git allows", 200
+    ),
+    located=True,
 )
-URL = Literal("an address", "https://…", _matching(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s\"'<>\\^`{|}\x00-\x1f]+|[A-Za-z0-9_.-]+@[A-Za-z0-9.-]+:[^\s\"'<>\\^`{|}\x00-\x1f-][^\s\"'<>\\^`{|}\x00-\x1f]*", "is not an address such as `https://example.org/x.git`"), located=True)
+URL = Literal(
+    "an address",
+    "https://…",
+    _matching(
+        r"[A-Za-z][A-Za-z0-9+.-]*://[^\s\"'<>\\^`{|}\x00-\x1f]+|[A-Za-z0-9_.-]+@[A-Za-z0-9.-]+:[^\s\"'<>\\^`{|}\x00-\x1f-][^\s\"'<>\\^`{|}\x00-\x1f]*",
+        "is not an address such as `https://example.org/x.git`",
+    ),
+    located=True,
+)
 PACKAGE = Literal(
-    "a distribution package", "libfftw3-dev",
-    _matching(r"[a-z0-9][a-z0-9+.-]+(:[a-z0-9-]+)?(=[A-Za-z0-9][A-Za-z0-9.+:~-]*)?", "is not a package name, `name` or `name=version`"), located=True,
+    "a distribution package",
+    "libfftw3-dev",
+    _matching(
+        r"[a-z0-9][a-z0-9+.-]+(:[a-z0-9-]+)?(=[A-Za-z0-9][A-Za-z0-9.+:~-]*)?",
+        "is not a package name, `name` or `name=version`",
+    ),
+    located=True,
 )
 REQUIREMENT = Literal("a Python requirement", "numpy==1.26.4", _no_line_breaks, located=True)
 IMAGE = Literal(
-    "an image reference", '"debian:bookworm-slim"',
-    _matching(r"[A-Za-z0-9][A-Za-z0-9._-]*(:[0-9]+)?(/[A-Za-z0-9][A-Za-z0-9._-]*)*(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(@sha256:[0-9a-f]{64})?", "is not an image reference such as `debian:bookworm-slim`", 255),
+    "an image reference",
+    '"debian:bookworm-slim"',
+    _matching(
+        r"[A-Za-z0-9][A-Za-z0-9._-]*(:[0-9]+)?(/[A-Za-z0-9][A-Za-z0-9._-]*)*(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(@sha256:[0-9a-f]{64})?",
+        "is not an image reference such as `debian:bookworm-slim`",
+        255,
+    ),
     located=True,
 )
 WORD = Literal("a word", "debian", _no_line_breaks, located=True)
-VARIABLE = Literal("an environment variable", "OMP_NUM_THREADS", _matching(r"[A-Za-z_][A-Za-z0-9_]*", "is not a variable name: letters, digits and `_`, not starting with a digit"))
+VARIABLE = Literal(
+    "an environment variable",
+    "OMP_NUM_THREADS",
+    _matching(
+        r"[A-Za-z_][A-Za-z0-9_]*",
+        "is not a variable name: letters, digits and `_`, not starting with a digit",
+    ),
+)
 VARIABLE_VALUE = Literal("a value", "1", _no_line_breaks)
 EXIT_CODE = Literal("an exit code", "0", _number(0, 255))
-ORCID = Literal("an ORCID", "0000-0001-2345-6789", _matching(r"(https://orcid\.org/)?[0-9]{4}-[0-9]{4}-[0-9]{4}-[0-9]{3}[0-9X]", "is not an ORCID such as `0000-0001-2345-6789`"))
-DOI = Literal("a DOI", "10.5281/zenodo.1", _matching(r"10\.[0-9]{4,9}/\S+", "is not a DOI such as `10.5281/zenodo.1234567`"))
+ORCID = Literal(
+    "an ORCID",
+    "0000-0001-2345-6789",
+    _matching(
+        r"(https://orcid\.org/)?[0-9]{4}-[0-9]{4}-[0-9]{4}-[0-9]{3}[0-9X]",
+        "is not an ORCID such as `0000-0001-2345-6789`",
+    ),
+)
+DOI = Literal(
+    "a DOI",
+    "10.5281/zenodo.1",
+    _matching(r"10\.[0-9]{4,9}/\S+", "is not a DOI such as `10.5281/zenodo.1234567`"),
+)
 YES_NO = choice("yes", "no")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from functools import cache
 from typing import Any, ClassVar, TypeAlias
 
 from reproc.model.literals import Literal
@@ -116,9 +115,16 @@ class BlockSchema:
     later: frozenset[str]
 
 
-@cache
 def schema_of(block: type[Block]) -> BlockSchema:
     """The statements that a class describes: field name and description by keyword."""
+    known = _schemas.get(block)
+    return known or _schemas.setdefault(block, _read_schema(block))
+
+
+_schemas: dict[type[Block], BlockSchema] = {}
+
+
+def _read_schema(block: type[Block]) -> BlockSchema:
     values: list[tuple[str, Value]] = []
     keywords: dict[str, tuple[str, Keyword]] = {}
     others: tuple[str, Entries] | None = None

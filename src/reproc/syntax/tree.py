@@ -16,6 +16,8 @@ class Comment:
     span: Span = field(compare=False, repr=False)
     blank_before: bool = False
     """Whether at least one empty line stands before it."""
+    behind: bool = False
+    """Whether it stands behind something on the same line."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Word:
 
 @dataclass(frozen=True)
 class String:
-    """A quoted string on one line; escapes are resolved, holes are kept apart."""
+    """A quoted string on one line; escapes are resolved, holes are kept apart, the empty one has no parts."""
 
     parts: tuple[str | Hole, ...]
     span: Span = field(compare=False, repr=False)
@@ -44,7 +46,7 @@ class String:
 
 @dataclass(frozen=True)
 class Text:
-    """A block of text between triple quotes; its common indentation is removed."""
+    """A text between triple quotes, without its common indentation and without a line end behind its last line."""
 
     parts: tuple[str | Hole, ...]
     span: Span = field(compare=False, repr=False)
@@ -57,6 +59,8 @@ class List:
     items: tuple[Word | String | Text | List, ...]
     span: Span = field(compare=False, repr=False)
     comments: tuple[tuple[int, Comment], ...] = ()
+    inline: bool = field(default=False, compare=False)
+    """Whether it was written on one line."""
 
 
 Value: TypeAlias = Word | String | Text | List
@@ -73,7 +77,7 @@ class Statement:
     leading: tuple[Comment, ...] = ()
     """Comments on lines of their own above it."""
     trailing: Comment | None = None
-    """The comment behind it on its last line (or, with a block, on the line of its brace)."""
+    """The comment behind it on its last line."""
     blank_before: bool = False
 
 
@@ -86,8 +90,10 @@ class Block:
     """From the opening brace to behind the closing one."""
     dangling: tuple[Comment, ...] = ()
     """Comments behind the last statement."""
-    inline: bool = False
+    inline: bool = field(default=False, compare=False)
     """Whether it was written on one line."""
+    heading: Comment | None = None
+    """The comment behind the opening brace."""
 
 
 @dataclass(frozen=True)

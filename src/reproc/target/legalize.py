@@ -34,7 +34,6 @@ MOST_LAYERS = 99
 """Docker's overlay file systems stop at 127 or 128; fewer than 100 leaves room for what users add."""
 LAYERS_OF_AN_IMAGE = 24
 """Kept free for the layers of a base image, whose number is not known without a network."""
-CHECK_KEPT = "check what is kept"
 
 
 def legalize(graph: BuildGraph, features: frozenset[Feature]) -> Outcome[LegalGraph]:
@@ -47,9 +46,9 @@ def legalize(graph: BuildGraph, features: frozenset[Feature]) -> Outcome[LegalGr
     if problems:
         return Outcome(None, problems)
     graph = replace(graph, stages=_needed(graph.stages))
-    graph = replace(graph, stages=_with_kept_checked(graph.stages))
     if Feature.STAGE_FROM_STAGE not in features:
         graph = replace(graph, stages=_needed(_inlined(graph.stages)))
+    graph = replace(graph, stages=_with_kept_checked(graph.stages))
     if Feature.LIMITED_LAYERS in features:
         merged = _merged(graph.stages)
         deepest = max(_excess(merged))
@@ -106,19 +105,18 @@ def _kept_check(paths: tuple[str, ...]) -> Run:
         "    fi",
         "done",
     )
-    return Run(CHECK_KEPT, lines)
+    return Run("check what is kept", lines)
 
 
 def _inlined(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
     """Every stage on the base of its furthest parent, after all its parents' steps."""
     whole: dict[str, Stage] = {}
-    checks = {CHECK_KEPT}
     for stage in stages:
         if isinstance(stage.base, FromStage):
             parent = whole[stage.base.stage]
-            inherited = tuple(step for step in parent.steps if step.title not in checks)
-            stage = replace(stage, base=parent.base, steps=inherited + stage.steps)
-        whole[stage.name] = stage
+            whole[stage.name] = replace(stage, base=parent.base, steps=parent.steps + stage.steps)
+        else:
+            whole[stage.name] = stage
     return tuple(whole.values())
 
 

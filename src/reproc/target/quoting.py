@@ -1,7 +1,7 @@
-"""The one place where text becomes a shell word, a heredoc, an `ENV` or label value, a pattern, a line of a def.
+"""The one place where text becomes a shell word, a heredoc, an `ENV` or label value, a pattern, a def's line.
 
-Every function takes any text that `legalize` lets through (no NUL, no lone surrogates; further limits are named
-where they hold) and returns a form from which the reader gets exactly that text back.
+Every function takes any text that `legalize` lets through (no NUL, no lone surrogates; further limits are
+named where they hold) and returns a form from which the reader gets exactly that text back.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ LONGEST_LINE = 60_000
 _PIECE = 4_000
 
 
-def word(text: str) -> str:
+def quote(text: str) -> str:
     """A POSIX shell word that means exactly `text`; it never holds `{{`, which a def's reader looks for."""
     if _PLAIN_WORD.match(text):
         return text
@@ -30,12 +30,12 @@ def word(text: str) -> str:
 
 def words(*texts: str) -> str:
     """Shell words, a blank between two."""
-    return " ".join(map(word, texts))
+    return " ".join(map(quote, texts))
 
 
 def export(name: str, value: str) -> str:
     """A shell line that sets and exports a variable."""
-    return f"export {name}={word(value)}"
+    return f"export {name}={quote(value)}"
 
 
 def byte_string(text: str) -> str:
@@ -80,18 +80,26 @@ def end_mark(text: str) -> str:
 def feeds(command: str, text: str, *, in_def: bool) -> list[str]:
     """Shell lines that run `command` with `text` as its input; a readable heredoc where the format allows it.
 
-    `command` may end in a redirection. With `in_def`, no line of the result is one that a def file's reader
-    would take for something of its own.
+    With `in_def`, no line of the result is one that a def file's reader would take for something of its own.
     """
-    if not heredoc_holds(text) or (in_def and not def_holds(text)):
+    if not readable(text, in_def=in_def):
         return ["{", *(f"    {line}" for line in printed(text)), f"}} | {command}"]
     mark = end_mark(text)
     return [f"{command} <<'{mark}'", *text.split("\n")[:-1], mark]
 
 
 def writes(path: str, text: str, *, in_def: bool) -> list[str]:
-    """Shell lines that write `text` to the file `path`."""
-    return feeds(f"cat > {word(path)}", text, in_def=in_def)
+    """Shell lines that write `text` to the file `path`, like `feeds`."""
+    if not text:
+        return [f": > {quote(path)}"]
+    if not readable(text, in_def=in_def):
+        return ["{", *(f"    {line}" for line in printed(text)), f"}} > {quote(path)}"]
+    return feeds(f"cat > {quote(path)}", text, in_def=in_def)
+
+
+def readable(text: str, *, in_def: bool) -> bool:
+    """Whether the text may stand in a recipe as it is, in a heredoc."""
+    return heredoc_holds(text) and (not in_def or def_holds(text))
 
 
 def heredoc_holds(text: str) -> bool:
@@ -128,6 +136,11 @@ def docker_paths(*paths: str) -> str:
     return " ".join(plain)
 
 
+def docker_directory(path: str) -> str:
+    """The operand of `WORKDIR`."""
+    return path if _PLAIN_WORD.match(path) else docker_value(path)
+
+
 def _docker_expanded(text: str) -> str:
     """What BuildKit's expansion of variables, quotes and backslashes turns into `text`."""
     return re.sub(r"([\\$'\"])", r"\\\1", text)
@@ -147,5 +160,5 @@ def ignore_pattern(path: str) -> str:
 
 
 def comment(text: str) -> str:
-    """Text as it may stand in a comment of a recipe: one line, nothing in it that a def's reader looks for."""
+    """Text as a comment of a recipe can hold it: one line, nothing in it that a def's reader looks for."""
     return " ".join(text.split()).replace("{{", "{ {")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from posixpath import dirname
 
 from reproc.graph import Script, WriteFile
-from reproc.target.quoting import export, word, words, writes
+from reproc.target.quoting import export, quote, words, writes
 
 LONGEST_ARGUMENT = 100_000
 """Bytes; Linux takes 131,072 for one argument of a program (execve(2), MAX_ARG_STRLEN)."""
@@ -13,7 +13,7 @@ LONGEST_ARGUMENT = 100_000
 
 def surroundings(step: Script) -> list[str]:
     """Lines that bring a shell to where the author's text is to run."""
-    return [f"cd {word(step.workdir)}", *(export(each.name, each.value) for each in step.environment)]
+    return [f"cd {quote(step.workdir)}", *(export(each.name, each.value) for each in step.environment)]
 
 
 def shell_holds(step: Script) -> bool:
@@ -28,6 +28,6 @@ def isolated(step: Script) -> list[str]:
 
 def write_file(step: WriteFile, *, in_def: bool) -> list[str]:
     """Lines that make the file, its missing parents and its mode."""
-    lines = [f"mkdir -p {word(dirname(step.path))}"] if dirname(step.path) != "/" else []
+    lines = [f"mkdir -p {quote(dirname(step.path))}"] if dirname(step.path) != "/" else []
     lines += writes(step.path, step.content, in_def=in_def)
-    return [*lines, f"chmod {step.mode:04o} {word(step.path)}"]
+    return [*lines, f"chmod {step.mode:04o} {quote(step.path)}"]

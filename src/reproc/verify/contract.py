@@ -30,13 +30,10 @@ OUTPUT_LIMIT = 1 << 20
 PASSWD_ENTRY = f"{USER}:x:{UID}:{GID}::{HOME}:/bin/sh\n"
 GROUP_ENTRY = f"{USER}:x:{GID}:\n"
 
-_ENGINES_OWN = (
-    "HOSTNAME TERM PS1 PROMPT_COMMAND container "
-    + " ".join(
-        f"{prefix}_{name}"
-        for prefix in ("APPTAINER", "SINGULARITY")
-        for name in ("APPNAME", "BIND", "COMMAND", "CONTAINER", "ENVIRONMENT", "NAME")
-    )
+_ENGINES_OWN = "HOSTNAME TERM PS1 PROMPT_COMMAND container " + " ".join(
+    f"{prefix}_{name}"
+    for prefix in ("APPTAINER", "SINGULARITY")
+    for name in ("APPNAME", "BIND", "COMMAND", "CONTAINER", "ENVIRONMENT", "NAME")
 )
 # Apptainer appends a folder of its own to LD_LIBRARY_PATH (/.singularity.d/env/99-base.sh in every image)
 _PRELUDE = f"""\
@@ -78,9 +75,11 @@ def argv(test: model.Test, jobs: int = 1) -> tuple[str, ...]:
 def command(test: model.Test, workdir: str, jobs: int = 1) -> Command:
     """What an engine runs for a test: the prelude, then the test's own command in its place."""
     prelude = _PRELUDE + "".join(f"{line}\n" for line in _assignments(test.env)) + 'exec "$@"\n'
+    needs = {need.what for need in test.needs}
     return Command(
         ("/bin/sh", "-c", prelude, "reproc", *argv(test, jobs)),
         workdir,
         test.timeout,
-        any(need.what == "network" for need in test.needs),
+        network="network" in needs,
+        gpu="gpu" in needs,
     )

@@ -18,6 +18,7 @@ import os
 import resource
 import signal
 import socket
+import stat
 import struct
 import subprocess
 import sys
@@ -48,7 +49,10 @@ def _mount(source: str, target: str, kind: str | None, flags: int, data: str = "
     def text(value: str | None) -> bytes | None:
         return None if value is None else os.fsencode(value)
 
-    _checked(f"mount {target}", _libc.mount(text(source), text(target), text(kind), ctypes.c_ulong(flags), text(data)))
+    _checked(
+        f"mount {target}",
+        _libc.mount(text(source), text(target), text(kind), ctypes.c_ulong(flags), text(data)),
+    )
 
 
 def _die_with_parent(parent: int) -> None:
@@ -83,24 +87,31 @@ def _loopback_up() -> None:
         fcntl.ioctl(control, SIOCSIFFLAGS, struct.pack("16sh22x", b"lo", flags | IFF_UP))
 
 
+def _make_place(target: str, source: int) -> None:
+    """Makes what can be mounted on: a folder, or an empty file for a file."""
+    if source < 0 or stat.S_ISDIR(os.fstat(source).st_mode):
+        os.makedirs(target, mode=0o755, exist_ok=True)
+    else:
+        with open(target, "ab"):
+            pass
+
+
 def _arrange(request: dict[str, Any]) -> None:
     """Makes the mounts, in order; a source is looked up before any mount can cover it."""
     _mount("none", "/", None, MS_REC | MS_PRIVATE)
     sources = [
-        os.open(row["source"], os.O_PATH | os.O_CLOEXEC) if "source" in row else -1 for row in request["mounts"]
+        os.open(row["source"], os.O_PATH | os.O_CLOEXEC) if "source" in row else -1
+        for row in request["mounts"]
     ]
     for row, source in zip(request["mounts"], sources, strict=True):
         target = row["target"]
+        if row["make"]:
+            _make_place(target, source)
         if source < 0:
-            if row.get("make"):
-                os.makedirs(target, mode=0o755, exist_ok=True)
             _mount("tmpfs", target, "tmpfs", MS_NOSUID | MS_NODEV, row["options"])
-            continue
-        if row.get("make"):
-            with open(target, "ab"):
-                pass
-        _mount(f"/proc/self/fd/{source}", target, None, MS_BIND)
-        os.close(source)
+        else:
+            _mount(f"/proc/self/fd/{source}", target, None, MS_BIND | MS_REC)
+            os.close(source)
     for row in request["folders"]:
         os.makedirs(row["path"], exist_ok=True)
         os.chmod(row["path"], row["mode"])

@@ -36,7 +36,7 @@ class Ids:
 
 @dataclass(frozen=True)
 class Bind:
-    """A file or folder seen at another place; with `make`, the place is an empty file made for it."""
+    """A file or folder seen at another place; with `make`, that place is made first."""
 
     source: Path
     target: str

@@ -9,7 +9,9 @@ from reproc.diagnostics import Diagnostic, error
 from reproc.diagnostics.codes import rules as codes
 from reproc.folder import Folder
 
-_TAKEN = frozenset("bash cat cd cp dash env exec export ln ls mkdir mv perl pip printf python python3 rm sed set sh tar test true".split())  # fmt: skip
+_TAKEN = frozenset(
+    "bash cat cd cp dash env exec export ln ls mkdir mv perl pip printf python python3 rm sed set sh tar test true".split()
+)
 """What recipes, entry scripts and tests call by name while the apps' directory is first on PATH."""
 
 

@@ -36,7 +36,9 @@ def _known(distribution: str, name: str, span: Span) -> Iterator[Diagnostic]:
         known = catalog.releases(distribution)
         near = nearest(name, tuple(each.codename for each in known))
         listed = ", ".join(f"`{each.codename}` ({each.version})" for each in known)
-        yield error(codes.UNKNOWN_RELEASE, span, distribution=distribution, name=name, suggestion=near, known=listed)
+        yield error(
+            codes.UNKNOWN_RELEASE, span, distribution=distribution, name=name, suggestion=near, known=listed
+        )
 
 
 def _wants_packages(target: Target) -> Span | None:

@@ -6,13 +6,16 @@ from collections.abc import Iterator
 
 from reproc.check.checked import Target
 from reproc.check.names import nearest
-from reproc.diagnostics import Diagnostic, Label, error
+from reproc.diagnostics import Code, Diagnostic, Label, error
 from reproc.diagnostics.codes import rules as codes
 from reproc.folder import Folder
 from reproc.model import Build, Item
 from reproc.source import Span
 
-_SYSTEM = ("/", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/lib64", "/mnt", "/opt", "/proc", "/root", "/run", "/sbin", "/sys", "/tmp", "/usr", "/usr/bin", "/usr/lib", "/usr/local", "/var")  # fmt: skip
+_SYSTEM = frozenset(
+    "/ /bin /boot /dev /etc /home /lib /lib64 /mnt /opt /proc /root /run /sbin /sys /tmp /usr /usr/bin /usr/lib "
+    "/usr/local /var".split()
+)
 """Directories that every base has (FHS 3.0)."""
 
 
@@ -38,7 +41,9 @@ def _tools(build: Build, target: Target) -> Iterator[Diagnostic]:
     for using in build.using:
         name = using.name.text
         if (name, using.version) not in declared:
-            near = nearest(f"using {name} {using.version}", tuple(f"using {' '.join(each)}" for each in sorted(declared)))
+            near = nearest(
+                f"using {name} {using.version}", tuple(f"using {' '.join(each)}" for each in sorted(declared))
+            )
             yield error(codes.NOT_DECLARED, using.origin, name=name, version=using.version, suggestion=near)
         if name in seen:
             yield error(codes.SAME_TOOL_TWICE, using.origin, Label(seen[name], "the first one"), name=name)
@@ -46,7 +51,7 @@ def _tools(build: Build, target: Target) -> Iterator[Diagnostic]:
 
 
 def _inputs(build: Build, target: Target) -> Iterator[Diagnostic]:
-    known = tuple(each.name for each in (*target.code, *target.data))
+    known = (*(code.name for code in target.code), *(data.name for data in target.data))
     for item in build.inputs:
         if item.text not in known:
             yield _unknown(item, known, codes.UNKNOWN_INPUT)
@@ -58,10 +63,12 @@ def _after(build: Build, named: dict[str, Build]) -> Iterator[Diagnostic]:
         if other is None:
             yield _unknown(item, tuple(named), codes.UNKNOWN_BUILD)
         elif build.keep and not other.keep:
-            yield error(codes.AFTER_KEEPS_NOTHING, item.origin, Label(other.origin, "this build"), name=item.text)
+            yield error(
+                codes.AFTER_KEEPS_NOTHING, item.origin, Label(other.origin, "this build"), name=item.text
+            )
 
 
-def _unknown(item: Item, known: tuple[str, ...], code: codes.Code) -> Diagnostic:
+def _unknown(item: Item, known: tuple[str, ...], code: Code) -> Diagnostic:
     listed = ", ".join(f"`{name}`" for name in known) or None
     return error(code, item.origin, name=item.text, suggestion=nearest(item.text, known), known=listed)
 
@@ -70,12 +77,12 @@ def _cycles(builds: tuple[Build, ...], named: dict[str, Build]) -> Iterator[Diag
     """Each circle once, at the `after` that closes it."""
     done: set[str] = set()
     for start in builds:
-        path: list[str] = []
-        waiting = [(start, iter(start.after))] if start.name not in done else []
-        path.extend(each.name for each, _ in waiting)
+        if start.name in done:
+            continue
+        path = [start.name]
+        waiting = [iter(start.after)]
         while waiting:
-            build, rest = waiting[-1]
-            item = next(rest, None)
+            item = next(waiting[-1], None)
             if item is None:
                 waiting.pop()
                 done.add(path.pop())
@@ -83,7 +90,7 @@ def _cycles(builds: tuple[Build, ...], named: dict[str, Build]) -> Iterator[Diag
                 chain = " → ".join((*path[path.index(item.text) :], item.text))
                 yield error(codes.BUILD_CYCLE, item.origin, chain=chain)
             elif item.text in named and item.text not in done:
-                waiting.append((named[item.text], iter(named[item.text].after)))
+                waiting.append(iter(named[item.text].after))
                 path.append(item.text)
 
 

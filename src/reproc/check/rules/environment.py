@@ -12,9 +12,16 @@ from reproc.folder import Folder
 
 
 def check(target: Target, folder: Folder) -> Iterator[Diagnostic]:
-    blocks = [each.env.entries for each in (*target.builds, *target.apps, *target.tests) if each.env]
-    for entry in (*target.environment, *(entry for block in blocks for entry in block)):
+    blocks = (
+        [each.env for each in target.builds]
+        + [each.env for each in target.apps]
+        + [each.env for each in target.tests]
+    )
+    inner = [entry for block in blocks if block for entry in block.entries]
+    for entry in (*target.environment, *inner):
         match = re.search(rf"\$(\{{{entry.name}\}}|{entry.name}\b)", entry.value)
         if match:
             rest = (entry.value[: match.start()] + entry.value[match.end() :]).strip(":")
-            yield error(codes.SELF_REFERENCE, entry.origin, reference=match[1], name=entry.name, rest=rest or None)
+            yield error(
+                codes.SELF_REFERENCE, entry.origin, reference=match[1], name=entry.name, rest=rest or None
+            )

@@ -20,7 +20,9 @@ def check(target: Target, folder: Folder) -> Iterator[Diagnostic]:
     for title, place, span in entries:
         if place in places:
             first, where = places[place]
-            yield error(codes.SAME_PLACE, span, Label(where, "the first one"), first=first, second=title, path=place)
+            yield error(
+                codes.SAME_PLACE, span, Label(where, "the first one"), first=first, second=title, path=place
+            )
         places.setdefault(place, (title, span))
     for code in target.code:
         yield from _code(code, folder)
@@ -33,14 +35,25 @@ def check(target: Target, folder: Folder) -> Iterator[Diagnostic]:
 def _code(code: Code, folder: Folder) -> Iterator[Diagnostic]:
     revisions = [each for each in (code.commit, code.tag, code.branch) if each]
     if code.local is None and code.git is None:
-        yield error(codes.NO_SOURCE, code.origin, kind="code", name=code.name, choices="`local \"folder\"` or `git ADDRESS`")
+        yield error(
+            codes.NO_SOURCE,
+            code.origin,
+            kind="code",
+            name=code.name,
+            choices='`local "folder"` or `git ADDRESS`',
+        )
     elif code.local and code.git:
         later = max(code.local, code.git, key=lambda item: item.origin.start)
         yield error(codes.TWO_SOURCES, later.origin, kind="code", name=code.name)
     elif code.git and not revisions:
         yield error(codes.NO_REVISION, code.git.origin, name=code.name)
     elif len(revisions) > 1:
-        yield error(codes.TWO_REVISIONS, revisions[1].origin, Label(revisions[0].origin, "the first one"), name=code.name)
+        yield error(
+            codes.TWO_REVISIONS,
+            revisions[1].origin,
+            Label(revisions[0].origin, "the first one"),
+            name=code.name,
+        )
     if code.git is None:
         for keyword in ("commit", "tag", "branch"):
             item: Item | None = getattr(code, keyword)
@@ -54,7 +67,7 @@ def _code(code: Code, folder: Folder) -> Iterator[Diagnostic]:
 
 def _data(data: Data, folder: Folder) -> Iterator[Diagnostic]:
     if data.local is None:
-        yield error(codes.NO_SOURCE, data.origin, kind="data", name=data.name, choices="`local \"file\"`")
+        yield error(codes.NO_SOURCE, data.origin, kind="data", name=data.name, choices='`local "file"`')
         return
     yield from exists(data.local, folder)
 
@@ -66,12 +79,26 @@ def exists(item: Item, folder: Folder, wanted: str | None = None) -> Iterator[Di
         kind = folder.kind(item.text)
         near = None if kind else nearest(name, folder.names(parent))
     except OutsideFolder:
-        yield error(codes.UNREADABLE_FILE, item.origin, path=item.text, problem="leads out of the spec's folder through a symbolic link")
+        yield error(
+            codes.UNREADABLE_FILE,
+            item.origin,
+            path=item.text,
+            problem="leads out of the spec's folder through a symbolic link",
+        )
         return
     except OSError as problem:
-        yield error(codes.UNREADABLE_FILE, item.origin, path=item.text, problem=f"cannot be read: {problem.strerror}")
+        yield error(
+            codes.UNREADABLE_FILE, item.origin, path=item.text, problem=f"cannot be read: {problem.strerror}"
+        )
         return
     if kind is None:
-        yield error(codes.NO_SUCH_FILE, item.origin, path=item.text, suggestion=near and (f"{parent}/{near}" if parent else near))
+        yield error(
+            codes.NO_SUCH_FILE,
+            item.origin,
+            path=item.text,
+            suggestion=near and (f"{parent}/{near}" if parent else near),
+        )
     elif wanted and kind != wanted:
-        yield error(codes.UNREADABLE_FILE, item.origin, path=item.text, problem=f"is a {kind}, not a {wanted}")
+        yield error(
+            codes.UNREADABLE_FILE, item.origin, path=item.text, problem=f"is a {kind}, not a {wanted}"
+        )

@@ -25,7 +25,13 @@ def check(target: Target, folder: Folder) -> Iterator[Diagnostic]:
         if test.app and test.app.name.text not in apps:
             name = test.app.name
             known = ", ".join(f"`{each}`" for each in apps) or None
-            yield error(codes.UNKNOWN_APP, name.origin, name=name.text, suggestion=nearest(name.text, apps), known=known)
+            yield error(
+                codes.UNKNOWN_APP,
+                name.origin,
+                name=name.text,
+                suggestion=nearest(name.text, apps),
+                known=known,
+            )
         for needs in test.needs:
             if needs.what == "data" and needs.name is None:
                 yield error(codes.NEEDS_DATA_NAME, needs.origin)

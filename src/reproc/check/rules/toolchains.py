@@ -28,7 +28,12 @@ def check(target: Target, folder: Folder) -> Iterator[Diagnostic]:
             yield from _packaged(tool, release)
         for language in languages(tool) if tool.default else ():
             if language in defaults:
-                yield error(codes.TWO_DEFAULTS, tool.origin, Label(defaults[language], "the first one"), language=language)
+                yield error(
+                    codes.TWO_DEFAULTS,
+                    tool.origin,
+                    Label(defaults[language], "the first one"),
+                    language=language,
+                )
             defaults.setdefault(language, tool.origin)
 
 
@@ -42,4 +47,11 @@ def _packaged(tool: Toolchain, release: catalog.Release) -> Iterator[Diagnostic]
     if catalog.toolchain(name, tool.version, languages(tool), release) is None:
         known = ", ".join(f"`{name} {version}`" for version in catalog.toolchain_versions(name, release))
         where = f"{release.distribution} {release.codename}"
-        yield error(codes.UNKNOWN_TOOLCHAIN_VERSION, tool.origin, release=where, name=name, version=tool.version, known=known)
+        yield error(
+            codes.UNKNOWN_TOOLCHAIN_VERSION,
+            tool.origin,
+            release=where,
+            name=name,
+            version=tool.version,
+            known=known,
+        )

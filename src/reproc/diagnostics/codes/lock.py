@@ -28,22 +28,38 @@ DIGEST_MISMATCH = Code(
     help=("{source} serves something else; nothing of it was used", "nothing of it was used"),
 )
 NO_SPACE = Code(
-    "E0404", "no-space-left", "no space is left on the device that holds `{path}`", help=("free some space, or set `REPROC_STORE` to a place that has it",)
+    "E0404",
+    "no-space-left",
+    "no space is left on the device that holds `{path}`",
+    help=("free some space, or set `REPROC_STORE` to a place that has it",),
 )
 FILE_TROUBLE = Code("E0405", "file-trouble", "`{path}` cannot be used: {reason}")
-TOOL_MISSING = Code("E0406", "tool-missing", "{purpose} needs `{tool}`, which is not installed", help=("{advice}",))
+TOOL_MISSING = Code(
+    "E0406", "tool-missing", "{purpose} needs `{tool}`, which is not installed", help=("{advice}",)
+)
 TOOL_FAILED = Code("E0407", "tool-failed", "`{tool}` failed while {doing}", help=("{advice}",))
-PLATFORM = Code("E0408", "platform-not-known", "packages cannot be locked for the platform `{platform}`", help=("known platforms: {known}",))
+PLATFORM = Code(
+    "E0408",
+    "platform-not-known",
+    "packages cannot be locked for the platform `{platform}`",
+    help=("known platforms: {known}",),
+)
 
 # Distribution packages
 UNKNOWN_RELEASE = Code(
-    "E0410", "unknown-release", "nothing is known of the release `{release}` of `{distribution}`", help=("known releases: {known}",)
+    "E0410",
+    "unknown-release",
+    "nothing is known of the release `{release}` of `{distribution}`",
+    help=("known releases: {known}",),
 )
 BAD_SIGNATURE = Code(
     "E0411",
     "bad-signature",
     "the signature of `{suite}` in the archive `{archive}` does not hold",
-    help=("{advice}", "the archive's keys may be newer than the keyrings of this machine: update the keyring package"),
+    help=(
+        "{advice}",
+        "the archive's keys may be newer than the keyrings of this machine: update the keyring package",
+    ),
 )
 NO_KEYRING = Code(
     "E0412",
@@ -51,13 +67,18 @@ NO_KEYRING = Code(
     "no keyring of `{distribution}` is on this machine",
     help=("install the package `{package}`, or put `{keyring}` into a folder that `REPROC_KEYRINGS` names",),
 )
-BAD_INDEX = Code("E0413", "bad-index", "the index of `{suite}` in the archive `{archive}` cannot be read: {reason}")
+BAD_INDEX = Code(
+    "E0413", "bad-index", "the index of `{suite}` in the archive `{archive}` cannot be read: {reason}"
+)
 UNKNOWN_PACKAGE = Code(
     "E0414",
     "unknown-package",
     "there is no package `{name}` in {distribution} {release}",
     label="not in the archive",
-    help=("did you mean `{suggestion}`?", "`{name}` is a virtual package; write one that provides it: {providers}"),
+    help=(
+        "did you mean `{suggestion}`?",
+        "`{name}` is a virtual package; write one that provides it: {providers}",
+    ),
 )
 UNKNOWN_PACKAGE_VERSION = Code(
     "E0415",
@@ -81,7 +102,12 @@ NO_PACKAGE_DATABASE = Code(
 )
 
 # Python packages
-BAD_REQUIREMENT = Code("E0420", "bad-requirement", "`{text}` is not a requirement: {reason}", help=("write it as in PEP 508, such as `numpy==1.26.4`",))
+BAD_REQUIREMENT = Code(
+    "E0420",
+    "bad-requirement",
+    "`{text}` is not a requirement: {reason}",
+    help=("write it as in PEP 508, such as `numpy==1.26.4`",),
+)
 REQUIREMENT_OPTION = Code(
     "E0421",
     "requirements-option",
@@ -95,10 +121,17 @@ DIRECT_REQUIREMENT = Code(
     help=("declare it as `code {name}` and install it from there in a `build`",),
 )
 UNKNOWN_REQUIREMENT = Code(
-    "E0423", "unknown-python-package", "there is no Python package `{name}`", label="not in the index", help=("{advice}",)
+    "E0423",
+    "unknown-python-package",
+    "there is no Python package `{name}`",
+    label="not in the index",
+    help=("{advice}",),
 )
 UNSATISFIABLE_PYTHON = Code(
-    "E0424", "unsatisfiable-requirements", "no set of Python packages satisfies these requirements", help=("{reason}",)
+    "E0424",
+    "unsatisfiable-requirements",
+    "no set of Python packages satisfies these requirements",
+    help=("{reason}",),
 )
 NO_WHEEL = Code(
     "E0425",
@@ -107,42 +140,82 @@ NO_WHEEL = Code(
     help=("ask for a version that has one; packages are not built from source",),
 )
 WHEEL_DIGEST = Code(
-    "E0426", "wheel-digest", "`{filename}` has none of the digests that `{path}` allows for `{name}`", help=("the index serves another file",)
+    "E0426",
+    "wheel-digest",
+    "`{filename}` has none of the digests that `{path}` allows for `{name}`",
+    help=("the index serves another file",),
 )
 
 # Code and data
-MISSING_SOURCE = Code("E0430", "missing-source", "there is no file or folder `{source}`", help=("the path is relative to the spec's folder",))
+MISSING_SOURCE = Code(
+    "E0430",
+    "missing-source",
+    "there is no file or folder `{source}`",
+    help=("the path is relative to the spec's folder",),
+)
 EMPTY_SOURCE = Code("E0431", "empty-source", "`{source}` holds no file that is not ignored")
 OUTSIDE_LINK = Code(
-    "E0432", "link-leads-outside", "the symbolic link `{path}` leads out of `{source}`, to `{link}`", help=("leave it out with `exclude`, or put a copy there",)
+    "E0432",
+    "link-leads-outside",
+    "the symbolic link `{path}` leads out of `{source}`, to `{link}`",
+    help=("leave it out with `exclude`, or put a copy there",),
 )
-SPECIAL_FILE = Code("E0433", "special-file", "`{path}` is neither a file, a folder nor a symbolic link", help=("leave it out with `exclude`",))
+SPECIAL_FILE = Code(
+    "E0433",
+    "special-file",
+    "`{path}` is neither a file, a folder nor a symbolic link",
+    help=("leave it out with `exclude`",),
+)
 BAD_FILE_NAME = Code(
-    "E0434", "bad-file-name", "the file name {path} holds {what}", help=("rename it, or leave it out with `exclude`",)
+    "E0434",
+    "bad-file-name",
+    "the file name {path} holds {what}",
+    help=("rename it, or leave it out with `exclude`",),
 )
 SOURCE_DIGEST = Code(
-    "E0435", "source-digest", "`{source}` has the sha256 `{found}`, and `{expected}` was expected", label="what the spec says"
+    "E0435",
+    "source-digest",
+    "`{source}` has the sha256 `{found}`, and `{expected}` was expected",
+    label="what the spec says",
 )
 SOURCE_SIZE = Code("E0436", "source-size", "`{source}` has {found} bytes, and {expected} were expected")
-SOURCE_CHANGED = Code("E0437", "source-changed", "`{source}` has changed since it was locked{detail}", help=("run `reproc lock`",))
+SOURCE_CHANGED = Code(
+    "E0437",
+    "source-changed",
+    "`{source}` has changed since it was locked{detail}",
+    help=("run `reproc lock`",),
+)
 GIT_UNKNOWN = Code(
     "E0438", "unknown-git-ref", "`{url}` has no {kind} `{ref}`", help=("did you mean `{suggestion}`?",)
 )
 GIT_TROUBLE = Code("E0439", "git-trouble", "`{url}` cannot be read: {reason}")
 GIT_CHANGED = Code(
-    "E0440", "git-tree-changed", "commit `{commit}` of `{url}` does not give the tree that was locked", help=("run `reproc lock`",)
+    "E0440",
+    "git-tree-changed",
+    "commit `{commit}` of `{url}` does not give the tree that was locked",
+    help=("run `reproc lock`",),
 )
 SUBMODULES = Code("W0401", "submodules-left-out", "`{url}` has submodules, which are not included: {paths}")
 
 # Images and base file systems
 BAD_REFERENCE = Code("E0450", "bad-image-reference", "`{reference}` is not an image reference: {reason}")
-UNKNOWN_IMAGE = Code("E0451", "unknown-image", "the registry `{registry}` has no image `{reference}`", help=("{advice}",))
-REGISTRY_REFUSED = Code(
-    "E0452", "registry-refused", "the registry `{registry}` refuses `{reference}`: {reason}", help=("log in with `docker login {registry}`",)
+UNKNOWN_IMAGE = Code(
+    "E0451", "unknown-image", "the registry `{registry}` has no image `{reference}`", help=("{advice}",)
 )
-REGISTRY_TROUBLE = Code("E0453", "registry-trouble", "the registry `{registry}` gives no sound answer for `{reference}`: {reason}")
+REGISTRY_REFUSED = Code(
+    "E0452",
+    "registry-refused",
+    "the registry `{registry}` refuses `{reference}`: {reason}",
+    help=("log in with `docker login {registry}`",),
+)
+REGISTRY_TROUBLE = Code(
+    "E0453", "registry-trouble", "the registry `{registry}` gives no sound answer for `{reference}`: {reason}"
+)
 NO_IMAGE_PLATFORM = Code(
-    "E0454", "image-lacks-platform", "the image `{reference}` is not there for `{platform}`", help=("it is there for {available}",)
+    "E0454",
+    "image-lacks-platform",
+    "the image `{reference}` is not there for `{platform}`",
+    help=("it is there for {available}",),
 )
 BASE_DIFFERS = Code(
     "E0455",
@@ -152,7 +225,9 @@ BASE_DIFFERS = Code(
 )
 
 # The lock file and the store
-LOCK_UNREADABLE = Code("E0460", "lock-unreadable", "the lock cannot be read: {reason}", help=("run `reproc lock`",))
+LOCK_UNREADABLE = Code(
+    "E0460", "lock-unreadable", "the lock cannot be read: {reason}", help=("run `reproc lock`",)
+)
 LOCK_TAMPERED = Code(
     "E0461",
     "lock-tampered",
@@ -160,10 +235,15 @@ LOCK_TAMPERED = Code(
     help=("take it from version control again, or run `reproc lock --update-all`",),
 )
 LOCK_VERSION = Code(
-    "E0462", "lock-version", "the lock has the format {found}, and this version of reproc reads {known}", help=("run `reproc lock`",)
+    "E0462",
+    "lock-version",
+    "the lock has the format {found}, and this version of reproc reads {known}",
+    help=("run `reproc lock`",),
 )
 STORE_LACKS = Code("E0463", "store-lacks", "the store does not hold {what}", help=("run `reproc fetch`",))
-STORE_DAMAGED = Code("W0402", "store-damaged", "the store held a damaged copy of {what}; it was set aside and fetched again")
+STORE_DAMAGED = Code(
+    "W0402", "store-damaged", "the store held a damaged copy of {what}; it was set aside and fetched again"
+)
 
 UNREACHABLE: frozenset[Code] = frozenset({NETWORK, TOOL_MISSING, NO_KEYRING, NO_SPACE})
 """What the machine lacks or cannot reach: exit code 3."""

@@ -5,91 +5,278 @@ from __future__ import annotations
 from reproc.diagnostics.diagnostic import Code
 
 NO_BASE = Code(
-    "E0301", "no-base", "target `{target}` has no base", label="nothing to stand on", help=("write for example `base debian bookworm`",),
+    "E0301",
+    "no-base",
+    "target `{target}` has no base",
+    label="nothing to stand on",
+    help=("write for example `base debian bookworm`",),
 )
-NO_TARGET = Code("E0302", "no-target", "every target is abstract", label="nothing can be built from this", help=("leave out `abstract` in one of them",))
+NO_TARGET = Code(
+    "E0302",
+    "no-target",
+    "every target is abstract",
+    label="nothing can be built from this",
+    help=("leave out `abstract` in one of them",),
+)
 UNKNOWN_TARGET = Code(
-    "E0303", "unknown-target", "there is no target `{name}`", label="not a target of this spec", help=("did you mean `{suggestion}`?", "there is: {known}"),
+    "E0303",
+    "unknown-target",
+    "there is no target `{name}`",
+    label="not a target of this spec",
+    help=("did you mean `{suggestion}`?", "there is: {known}"),
 )
-EXTENDS_CYCLE = Code("E0304", "extends-cycle", "targets extend each other in a circle: {chain}", label="the circle closes here")
+EXTENDS_CYCLE = Code(
+    "E0304", "extends-cycle", "targets extend each other in a circle: {chain}", label="the circle closes here"
+)
 UNKNOWN_RELEASE = Code(
-    "E0305", "unknown-release", "`{distribution}` has no release `{name}` that this version knows", label="unknown release",
+    "E0305",
+    "unknown-release",
+    "`{distribution}` has no release `{name}` that this version knows",
+    label="unknown release",
     help=("did you mean `{suggestion}`?", "known: {known}"),
 )
 FROM_WITHOUT_RELEASE = Code(
-    "E0306", "bootstrap-of-image", "`from bootstrap` makes a distribution's root file system, not an image's", label="cannot be bootstrapped",
+    "E0306",
+    "bootstrap-of-image",
+    "`from bootstrap` makes a distribution's root file system, not an image's",
+    label="cannot be bootstrapped",
     help=("write `base debian bookworm {{ from bootstrap }}`",),
 )
-BOOTSTRAP_UBUNTU = Code("E0307", "bootstrap-not-supported", "`from bootstrap` of `{distribution}` is not supported yet", label="only Debian for now")
+BOOTSTRAP_UBUNTU = Code(
+    "E0307",
+    "bootstrap-not-supported",
+    "`from bootstrap` of `{distribution}` is not supported yet",
+    label="only Debian for now",
+)
 IS_UNKNOWN = Code(
-    "E0308", "unknown-content", "nobody can tell which distribution the image holds", label="packages are asked for in target `{target}`",
-    help=("say it: `base image \"{image}\" {{ is debian bookworm }}`",),
+    "E0308",
+    "unknown-content",
+    "nobody can tell which distribution the image holds",
+    label="packages are asked for in target `{target}`",
+    help=('say it: `base image "{image}" {{ is debian bookworm }}`',),
 )
-IS_NEEDLESS = Code("E0309", "needless-is", "a distribution's base needs no `is`", label="only an image's content has to be told")
-NO_SOURCE = Code("E0310", "no-source", "`{kind} {name}` has no source", label="where does it come from?", help=("add {choices}",))
-TWO_SOURCES = Code("E0311", "two-sources", "`{kind} {name}` has more than one source", label="the second one", help=("keep one",))
+IS_NEEDLESS = Code(
+    "E0309",
+    "needless-is",
+    "a distribution's base needs no `is`",
+    label="only an image's content has to be told",
+)
+NO_SOURCE = Code(
+    "E0310",
+    "no-source",
+    "`{kind} {name}` has no source",
+    label="where does it come from?",
+    help=("add {choices}",),
+)
+TWO_SOURCES = Code(
+    "E0311",
+    "two-sources",
+    "`{kind} {name}` has more than one source",
+    label="the second one",
+    help=("keep one",),
+)
 NO_REVISION = Code(
-    "E0312", "no-revision", "`code {name}` does not say which revision", label="which commit?", help=("add `commit`, or `tag` or `branch`: the lock then pins the commit",),
+    "E0312",
+    "no-revision",
+    "`code {name}` does not say which revision",
+    label="which commit?",
+    help=("add `commit`, or `tag` or `branch`: the lock then pins the commit",),
 )
-TWO_REVISIONS = Code("E0313", "two-revisions", "`code {name}` names more than one revision", label="the second one", help=("keep one",))
-WITHOUT_GIT = Code("E0314", "revision-without-git", "`{keyword}` has a meaning only beside `git`", label="there is no `git` here")
-EXCLUDE_WITHOUT_LOCAL = Code("E0315", "exclude-without-local", "`exclude` has a meaning only beside `local`", label="there is no `local` here")
-SAME_PLACE = Code("E0316", "same-place", "`{first}` and `{second}` both lie at `{path}`", label="the same place", help=("give one of them another `into`",))
-NO_SUCH_FILE = Code("E0317", "no-such-file", "there is no `{path}` beside the spec", label="not found", help=("did you mean `{suggestion}`?",))
+TWO_REVISIONS = Code(
+    "E0313",
+    "two-revisions",
+    "`code {name}` names more than one revision",
+    label="the second one",
+    help=("keep one",),
+)
+WITHOUT_GIT = Code(
+    "E0314",
+    "revision-without-git",
+    "`{keyword}` has a meaning only beside `git`",
+    label="there is no `git` here",
+)
+EXCLUDE_WITHOUT_LOCAL = Code(
+    "E0315",
+    "exclude-without-local",
+    "`exclude` has a meaning only beside `local`",
+    label="there is no `local` here",
+)
+SAME_PLACE = Code(
+    "E0316",
+    "same-place",
+    "`{first}` and `{second}` both lie at `{path}`",
+    label="the same place",
+    help=("give one of them another `into`",),
+)
+NO_SUCH_FILE = Code(
+    "E0317",
+    "no-such-file",
+    "there is no `{path}` beside the spec",
+    label="not found",
+    help=("did you mean `{suggestion}`?",),
+)
 UNREADABLE_FILE = Code("E0318", "unreadable-file", "`{path}` {problem}", label="cannot be used")
 UNKNOWN_TOOLCHAIN = Code(
-    "E0320", "unknown-toolchain", "`{name}` is not a tool chain that this version can provide", label="unknown tool chain",
+    "E0320",
+    "unknown-toolchain",
+    "`{name}` is not a tool chain that this version can provide",
+    label="unknown tool chain",
     help=("did you mean `{suggestion}`?", "known: {known}"),
 )
 UNKNOWN_TOOLCHAIN_VERSION = Code(
-    "E0321", "unknown-toolchain-version", "{release} does not package `{name} {version}`", label="not in this release", help=("it packages: {known}",),
+    "E0321",
+    "unknown-toolchain-version",
+    "{release} does not package `{name} {version}`",
+    label="not in this release",
+    help=("it packages: {known}",),
 )
-TWO_DEFAULTS = Code("E0322", "two-defaults", "two tool chains are the default for {language}", label="the second one", help=("keep one `default`",))
+TWO_DEFAULTS = Code(
+    "E0322",
+    "two-defaults",
+    "two tool chains are the default for {language}",
+    label="the second one",
+    help=("keep one `default`",),
+)
 NOT_DECLARED = Code(
-    "E0323", "undeclared-toolchain", "there is no `toolchain {name} {version}`", label="used here but not declared",
+    "E0323",
+    "undeclared-toolchain",
+    "there is no `toolchain {name} {version}`",
+    label="used here but not declared",
     help=("did you mean `{suggestion}`?", "add `toolchain {name} {version}` at the top"),
 )
-SAME_TOOL_TWICE = Code("E0324", "two-versions-in-one-build", "a build works with one version of `{name}`", label="the second one")
+SAME_TOOL_TWICE = Code(
+    "E0324", "two-versions-in-one-build", "a build works with one version of `{name}`", label="the second one"
+)
 TOOLS_NOT_HERE = Code(
-    "E0325", "unknown-base-for-toolchain", "tool chains need a base whose distribution is known", label="asked for here",
+    "E0325",
+    "unknown-base-for-toolchain",
+    "tool chains need a base whose distribution is known",
+    label="asked for here",
     help=("say what the image holds: `is debian bookworm`",),
 )
-PYTHON_VERSION_MISSING = Code("E0330", "no-python-version", "`python` names no version", label="which Python?", help=("write `python {version}`",))
+PYTHON_VERSION_MISSING = Code(
+    "E0330",
+    "no-python-version",
+    "`python` names no version",
+    label="which Python?",
+    help=("write `python {version}`",),
+)
 PYTHON_NOT_IN_RELEASE = Code(
-    "E0331", "python-not-in-release", "{release} packages Python {known}, not {version}", label="not in this release",
+    "E0331",
+    "python-not-in-release",
+    "{release} packages Python {known}, not {version}",
+    label="not in this release",
     help=("write `python {known}`, or choose a base that has {version}",),
 )
-BAD_REQUIREMENT = Code("E0332", "bad-requirement", "`{text}` is not a Python requirement: {problem}", label="cannot be read", help=("write it as in PEP 508: `numpy==1.26.4`",))
+BAD_REQUIREMENT = Code(
+    "E0332",
+    "bad-requirement",
+    "`{text}` is not a Python requirement: {problem}",
+    label="cannot be read",
+    help=("write it as in PEP 508: `numpy==1.26.4`",),
+)
 DIRECT_REQUIREMENT = Code(
-    "E0333", "direct-requirement", "`{text}` is fetched from an address, not from the index", label="nothing pins what is there",
+    "E0333",
+    "direct-requirement",
+    "`{text}` is fetched from an address, not from the index",
+    label="nothing pins what is there",
     help=("declare it as `code` and build it from there",),
 )
 REQUIREMENT_OPTION = Code(
-    "E0334", "requirements-option", "`{path}` line {line}: `{text}` is an option, not a requirement", label="from this file",
+    "E0334",
+    "requirements-option",
+    "`{path}` line {line}: `{text}` is an option, not a requirement",
+    label="from this file",
     help=("leave the option out; indexes are the site's business",),
 )
-UNKNOWN_INPUT = Code("E0340", "unknown-input", "there is no code or data `{name}`", label="unknown", help=("did you mean `{suggestion}`?", "there is: {known}"))
-UNKNOWN_BUILD = Code("E0341", "unknown-build", "there is no build `{name}`", label="unknown", help=("did you mean `{suggestion}`?", "there is: {known}"))
-BUILD_CYCLE = Code("E0342", "build-cycle", "builds wait for each other in a circle: {chain}", label="the circle closes here")
+UNKNOWN_INPUT = Code(
+    "E0340",
+    "unknown-input",
+    "there is no code or data `{name}`",
+    label="unknown",
+    help=("did you mean `{suggestion}`?", "there is: {known}"),
+)
+UNKNOWN_BUILD = Code(
+    "E0341",
+    "unknown-build",
+    "there is no build `{name}`",
+    label="unknown",
+    help=("did you mean `{suggestion}`?", "there is: {known}"),
+)
+BUILD_CYCLE = Code(
+    "E0342", "build-cycle", "builds wait for each other in a circle: {chain}", label="the circle closes here"
+)
 AFTER_KEEPS_NOTHING = Code(
-    "E0343", "after-keeps-nothing", "`build {name}` keeps nothing that could be there after it", label="has no `keep`", help=("add `keep /path` to `build {name}`",),
+    "E0343",
+    "after-keeps-nothing",
+    "`build {name}` keeps nothing that could be there after it",
+    label="has no `keep`",
+    help=("add `keep /path` to `build {name}`",),
 )
 NO_COMMANDS = Code("E0344", "empty-build", "`build {name}` runs nothing", label="no `run`, no `script`")
 NO_PLACE = Code(
-    "E0345", "no-place", "`build {name}` does not say where it runs", label="no code has this name", help=("add `in /opt/src/…`",),
+    "E0345",
+    "no-place",
+    "`build {name}` does not say where it runs",
+    label="no code has this name",
+    help=("add `in /opt/src/…`",),
 )
-KEEP_TOO_MUCH = Code("E0346", "keep-too-much", "`{path}` cannot be kept: it belongs to the base", label="kept here", help=("keep a directory of its own, such as `/opt/{name}`",))
-TAKEN_APP_NAME = Code("E0350", "taken-app-name", "an app must not be called `{name}`", label="the name of what runs it", help=("choose another name",))
-UNKNOWN_APP = Code("E0351", "unknown-app", "there is no app `{name}`", label="unknown", help=("did you mean `{suggestion}`?", "there is: {known}"))
-NO_TEST_COMMAND = Code("E0352", "empty-test", "the test runs nothing", label="no `run`, no `script`, no `app`")
-TWO_TEST_COMMANDS = Code("E0353", "two-test-commands", "the test runs more than one thing", label="the second one", help=("keep one of `run`, `script`, `app`",))
+KEEP_TOO_MUCH = Code(
+    "E0346",
+    "keep-too-much",
+    "`{path}` cannot be kept: it belongs to the base",
+    label="kept here",
+    help=("keep a directory of its own, such as `/opt/{name}`",),
+)
+TAKEN_APP_NAME = Code(
+    "E0350",
+    "taken-app-name",
+    "an app must not be called `{name}`",
+    label="the name of what runs it",
+    help=("choose another name",),
+)
+UNKNOWN_APP = Code(
+    "E0351",
+    "unknown-app",
+    "there is no app `{name}`",
+    label="unknown",
+    help=("did you mean `{suggestion}`?", "there is: {known}"),
+)
+NO_TEST_COMMAND = Code(
+    "E0352", "empty-test", "the test runs nothing", label="no `run`, no `script`, no `app`"
+)
+TWO_TEST_COMMANDS = Code(
+    "E0353",
+    "two-test-commands",
+    "the test runs more than one thing",
+    label="the second one",
+    help=("keep one of `run`, `script`, `app`",),
+)
 BAD_EXPECTATION = Code(
-    "E0354", "bad-expectation", "`expect {text}` {problem}", label="cannot be checked", help=("write `expect exit 0` or `expect stdout contains \"…\"`",),
+    "E0354",
+    "bad-expectation",
+    "`expect {text}` {problem}",
+    label="cannot be checked",
+    help=('write `expect exit 0` or `expect stdout contains "…"`',),
 )
-EXPECT_FILE = Code("E0355", "expect-file", "`expect file` is not supported yet", label="this version cannot check it", help=("use `run \"test -f …\"`",))
+EXPECT_FILE = Code(
+    "E0355",
+    "expect-file",
+    "`expect file` is not supported yet",
+    label="this version cannot check it",
+    help=('use `run "test -f …"`',),
+)
 NEEDS_DATA_NAME = Code("E0356", "needs-data", "`needs data` names which data", label="which?")
 SELF_REFERENCE = Code(
-    "E0360", "expanding-value", "`${reference}` in `{name}` is not expanded", label="would stay as it is written",
-    help=("write `prepend {name} {rest}` or `append {name} {rest}`", "spell the value out: nothing but `{{{{name}}}}` is replaced"),
+    "E0360",
+    "expanding-value",
+    "`${reference}` in `{name}` is not expanded",
+    label="would stay as it is written",
+    help=(
+        "write `prepend {name} {rest}` or `append {name} {rest}`",
+        "spell the value out: nothing but `{{{{name}}}}` is replaced",
+    ),
 )
-OVERSIZED = Code("E0361", "oversized-file", "`{path}` has {found} bytes, not {wanted}", label="the size that was promised")
+OVERSIZED = Code(
+    "E0361", "oversized-file", "`{path}` has {found} bytes, not {wanted}", label="the size that was promised"
+)

@@ -5,49 +5,100 @@ from __future__ import annotations
 from reproc.diagnostics.diagnostic import Code
 
 UNKNOWN_STATEMENT = Code(
-    "E0201", "unknown-statement", "there is no statement `{keyword}` {place}", label="not a statement {place}",
+    "E0201",
+    "unknown-statement",
+    "there is no statement `{keyword}` {place}",
+    label="not a statement {place}",
     help=("did you mean `{suggestion}`?", "`{keyword}` stands {elsewhere}", "{place} may stand: {known}"),
 )
 NOT_SUPPORTED_YET = Code(
-    "E0202", "not-supported-yet", "`{keyword}` {place} is not supported yet", label="this version cannot build it",
-    help=("the statement belongs to the language, but reproc {version} does not build it; nothing is ever left out in silence",),
+    "E0202",
+    "not-supported-yet",
+    "`{keyword}` {place} is not supported yet",
+    label="this version cannot build it",
+    help=("it belongs to the language, but reproc {version} does not build it",),
 )
 NOT_IN_THIS_VERSION = Code(
-    "E0203", "reserved-statement", "`{keyword}` is not in this version of the language", label="kept for a later version",
+    "E0203",
+    "reserved-statement",
+    "`{keyword}` is not in this version of the language",
+    label="kept for a later version",
 )
 MISSING_VALUE = Code(
-    "E0204", "missing-value", "`{keyword}` needs {what}", label="{type} is missing behind this", help=("for example: `{example}`",),
+    "E0204",
+    "missing-value",
+    "`{keyword}` needs {what}",
+    label="{type} is missing behind this",
+    help=("for example: `{example}`",),
 )
-EXTRA_VALUE = Code("E0205", "extra-value", "`{keyword}` takes no further value", label="one value too many", help=("{hint}",))
+EXTRA_VALUE = Code(
+    "E0205", "extra-value", "`{keyword}` takes no further value", label="one value too many", help=("{hint}",)
+)
 WRONG_VALUE = Code(
-    "E0206", "wrong-value", "`{value}` {problem}", label="expected {type}", help=("did you mean `{suggestion}`?", "for example: `{example}`"),
+    "E0206",
+    "wrong-value",
+    "`{value}` {problem}",
+    label="expected {type}",
+    help=("did you mean `{suggestion}`?", "for example: `{example}`"),
 )
 NO_LIST_HERE = Code("E0207", "no-list-here", "`{keyword}` does not take a list here", label="expected {type}")
 NO_TEXT_HERE = Code(
-    "E0208", "no-text-here", "`{keyword}` does not take a text of several lines", label="expected {type}", help=('write it on one line, between `"`',),
+    "E0208",
+    "no-text-here",
+    "`{keyword}` does not take a text of several lines",
+    label="expected {type}",
+    help=('write it on one line, between `"`',),
 )
-NO_BLOCK_HERE = Code("E0209", "no-block-here", "`{keyword}` takes no block", label="this block has no meaning here")
+NO_BLOCK_HERE = Code(
+    "E0209", "no-block-here", "`{keyword}` takes no block", label="this block has no meaning here"
+)
 DUPLICATE_STATEMENT = Code(
-    "E0210", "duplicate-statement", "`{keyword}` stands twice {place}", label="the second one", help=("keep one of the two",),
+    "E0210",
+    "duplicate-statement",
+    "`{keyword}` stands twice {place}",
+    label="the second one",
+    help=("keep one of the two",),
 )
 DUPLICATE_NAME = Code(
-    "E0211", "duplicate-name", "there are two `{keyword} {name}`", label="the second one", help=("give one of them another name",),
+    "E0211",
+    "duplicate-name",
+    "there are two `{keyword} {name}`",
+    label="the second one",
+    help=("give one of them another name",),
 )
 MISSING_STATEMENT = Code(
-    "E0212", "missing-statement", "{place} needs a statement `{keyword}`", label="`{keyword}` is missing here", help=("for example: `{example}`",),
+    "E0212",
+    "missing-statement",
+    "{place} needs a statement `{keyword}`",
+    label="`{keyword}` is missing here",
+    help=("for example: `{example}`",),
 )
 UNKNOWN_LET = Code(
-    "E0213", "unknown-constant", "there is no `let {name}`", label="nothing has this name",
+    "E0213",
+    "unknown-constant",
+    "there is no `let {name}`",
+    label="nothing has this name",
     help=("did you mean `{{{{{suggestion}}}}}`?", "write `let {name} …` above, or `\\{{{{` for plain braces"),
 )
 JOBS_ELSEWHERE = Code(
-    "E0214", "jobs-outside-shell", "`{{{{jobs}}}}` is known only while building", label="it has no value here",
+    "E0214",
+    "jobs-outside-shell",
+    "`{{{{jobs}}}}` is known only while building",
+    label="it has no value here",
     help=("use it in `run` and `script`",),
 )
 NO_VERSION = Code(
-    "E0215", "no-language-version", "a spec starts with the language's version", label="`reproc 1` is missing here", help=("write `reproc 1` as the first statement",),
+    "E0215",
+    "no-language-version",
+    "a spec starts with the language's version",
+    label="`reproc 1` is missing here",
+    help=("write `reproc 1` as the first statement",),
 )
 UNKNOWN_VERSION = Code(
-    "E0216", "unknown-language-version", "this reproc reads version 1 of the language, not `{number}`", label="unknown version", help=("write `reproc 1`, or get the reproc that the spec was written for",),
+    "E0216",
+    "unknown-language-version",
+    "this reproc reads version 1 of the language, not `{number}`",
+    label="unknown version",
+    help=("write `reproc 1`, or get the reproc that the spec was written for",),
 )
 RESERVED_NAME = Code("E0217", "reserved-name", "`{name}` is predefined", label="choose another name")

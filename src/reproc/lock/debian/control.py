@@ -43,7 +43,9 @@ def relations(field: str) -> tuple[Group, ...]:
     groups = []
     for part in field.split(","):
         group = tuple(
-            Relation(*match.groups()) for text in part.split("|") if (match := _RELATION.match(text)) is not None
+            Relation(*match.groups())
+            for text in part.split("|")
+            if (match := _RELATION.match(text)) is not None
         )
         if group:
             groups.append(group)
@@ -101,9 +103,7 @@ class Package:
     def excludes(self) -> tuple[Relation, ...]:
         """Conflicts and Breaks: none of these may be installed beside it."""
         return tuple(
-            group[0]
-            for name in ("conflicts", "breaks")
-            for group in relations(self.fields.get(name, ""))
+            group[0] for name in ("conflicts", "breaks") for group in relations(self.fields.get(name, ""))
         )
 
     def answers(self, relation: Relation, native: str) -> bool:
@@ -116,7 +116,9 @@ class Package:
 
     def stands_in(self, relation: Relation, native: str) -> bool:
         """Whether something that it provides satisfies a dependency."""
-        if relation.architecture == "any":  # `name:any` is met by packages of that name only (apt's implicit provides)
+        if (
+            relation.architecture == "any"
+        ):  # `name:any` is met by packages of that name only (apt's implicit provides)
             return False
         return self._fits(relation.architecture, native) and any(
             provided.name == relation.name and relation.admits(provided.version) for provided in self.provides

@@ -129,5 +129,3 @@ def installed_from(status: bytes) -> dict[str, Package]:
         if "package" in fields and state[-1:] == ["installed"]:
             installed[fields["package"]] = Package(fields, None)
     return installed
-
-

@@ -33,7 +33,9 @@ class InRelease:
 
 def keyrings(distribution: str, folders: Sequence[Path]) -> tuple[Path, ...]:
     """The distribution's keyrings on this machine, the current one first; raises `Problem` if there is none."""
-    package, names = KEYRINGS.get(distribution, (f"{distribution}-keyring", (f"{distribution}-archive-keyring.gpg",)))
+    package, names = KEYRINGS.get(
+        distribution, (f"{distribution}-keyring", (f"{distribution}-archive-keyring.gpg",))
+    )
     found = tuple(path for name in names for folder in folders if (path := folder / name).is_file())
     if not found:
         raise problem(codes.NO_KEYRING, None, distribution=distribution, package=package, keyring=names[0])
@@ -48,7 +50,11 @@ def verified(content: bytes, keys: Sequence[Path], archive: str, suite: str) -> 
         signed = _sqv(content, keys)
     else:
         raise problem(
-            codes.TOOL_MISSING, None, tool="gpgv", purpose="checking an archive's signature", advice="install the package `gpgv` (or `sqv`)",
+            codes.TOOL_MISSING,
+            None,
+            tool="gpgv",
+            purpose="checking an archive's signature",
+            advice="install the package `gpgv` (or `sqv`)",
         )
     if isinstance(signed, str):
         raise problem(codes.BAD_SIGNATURE, None, archive=archive, suite=suite, output=signed)
@@ -62,12 +68,14 @@ def _gpgv(content: bytes, keys: Sequence[Path]) -> bytes | str:
     """
     options = [option for key in keys for option in ("--keyring", str(key.absolute()))]
     with tempfile.TemporaryDirectory(prefix="reproc-gpgv-") as home:
-        covered, status = Path(home, "covered"), Path(home, "status")
+        covered = Path(home, "covered")
         done = subprocess.run(
-            ["gpgv", "--homedir", home, "--status-file", str(status), *options, "--output", str(covered), "-"],
-            input=content, capture_output=True, check=False,
+            ["gpgv", "--homedir", home, "--status-fd", "1", *options, "--output", str(covered), "-"],
+            input=content,
+            capture_output=True,
+            check=False,
         )
-        said = status.read_text(errors="replace") if status.exists() else ""
+        said = done.stdout.decode(errors="replace")
         good = {line.split()[1] for line in said.splitlines() if line.startswith("[GNUPG:] ")}
         if "VALIDSIG" not in good or good & {"BADSIG", "REVKEYSIG"} or not covered.exists():
             return done.stderr.decode(errors="replace") or "no valid signature"
@@ -84,7 +92,9 @@ def _sqv(content: bytes, keys: Sequence[Path]) -> bytes | str:
         covered, detached = Path(folder, "covered"), Path(folder, "signature.asc")
         covered.write_bytes(text)
         detached.write_bytes(signature)
-        done = subprocess.run(["sqv", *options, str(detached), str(covered)], capture_output=True, check=False)
+        done = subprocess.run(
+            ["sqv", *options, str(detached), str(covered)], capture_output=True, check=False
+        )
         if done.returncode != 0:
             return done.stderr.decode(errors="replace") or "no valid signature"
     return text
@@ -93,7 +103,9 @@ def _sqv(content: bytes, keys: Sequence[Path]) -> bytes | str:
 def _parted(content: bytes) -> tuple[bytes, bytes] | None:
     """The text of a clear-signed message (RFC 9580, section 7) and its signature block."""
     begin, middle, end = (
-        b"-----BEGIN PGP SIGNED MESSAGE-----\n", b"\n-----BEGIN PGP SIGNATURE-----\n", b"\n-----END PGP SIGNATURE-----",
+        b"-----BEGIN PGP SIGNED MESSAGE-----\n",
+        b"\n-----BEGIN PGP SIGNATURE-----\n",
+        b"\n-----END PGP SIGNATURE-----",
     )
     content = content.replace(b"\r\n", b"\n")
     if not content.startswith(begin) or content.count(middle) != 1 or end not in content:
@@ -116,5 +128,8 @@ def _read(text: bytes, sha256: str) -> InRelease:
         elif section.lower() == b"sha256":
             parts = line.split()
             if len(parts) == 3 and len(parts[0]) == 64 and parts[1].isdigit():
-                digests[parts[2].decode("utf-8", "replace")] = (parts[0].decode("ascii", "replace"), int(parts[1]))
+                digests[parts[2].decode("utf-8", "replace")] = (
+                    parts[0].decode("ascii", "replace"),
+                    int(parts[1]),
+                )
     return InRelease(sha256, by_hash, digests)

@@ -166,7 +166,9 @@ class _Run:
                 self._fail_clash(package, clash)
 
     def _sound(self, package: Package) -> bool:
-        return all(any(self._holds(r) for r in group) for group in package.depends) and not self._clashes(package)
+        return all(any(self._holds(r) for r in group) for group in package.depends) and not self._clashes(
+            package
+        )
 
     def _holds(self, relation: Relation) -> bool:
         native = self.universe.architecture
@@ -219,7 +221,9 @@ class _Run:
         native = self.universe.architecture
         for name in (relation.name, *self._virtual.get(relation.name, ())):
             package = self.selected.get(name)
-            if package is not None and (package.answers(relation, native) or package.stands_in(relation, native)):
+            if package is not None and (
+                package.answers(relation, native) or package.stands_in(relation, native)
+            ):
                 yield package
 
     def _blocked(self, package: Package) -> bool:

@@ -66,9 +66,13 @@ class Archives:
         time = archives.moment(self.now)
         return tuple(Archive(name, time, tuple(sorted(seen[name].items())), False) for name in sorted(seen))
 
-    def _fetch(self, archive: str, suite: str, architecture: str, keys: Sequence[Path]) -> tuple[str, tuple[Index, ...]]:
+    def _fetch(
+        self, archive: str, suite: str, architecture: str, keys: Sequence[Path]
+    ) -> tuple[str, tuple[Index, ...]]:
         roots = self.site.live(archive) or self.site.addresses(archive, archives.moment(self.now))
-        found = self.client.get([f"{root}/dists/{suite}/InRelease" for root in roots], f"the suite `{suite}` of `{archive}`")
+        found = self.client.get(
+            [f"{root}/dists/{suite}/InRelease" for root in roots], f"the suite `{suite}` of `{archive}`"
+        )
         signed = releases.verified(found, keys, archive, suite)
         indexes = []
         for component in archives.COMPONENTS[archive]:
@@ -93,13 +97,19 @@ class Archives:
             try:
                 content = unpack(path)
             except (lzma.LZMAError, OSError, EOFError) as trouble:
-                raise problem(codes.BAD_INDEX, None, suite=suite, archive=archive, reason=str(trouble)) from trouble
+                raise problem(
+                    codes.BAD_INDEX, None, suite=suite, archive=archive, reason=str(trouble)
+                ) from trouble
             if plain is not None:
                 try:
                     self.store.add_stream((content,), plain[0])
                 except Mismatch as trouble:
                     raise problem(
-                        codes.BAD_INDEX, None, suite=suite, archive=archive, reason="its unpacked digest is wrong",
+                        codes.BAD_INDEX,
+                        None,
+                        suite=suite,
+                        archive=archive,
+                        reason="its unpacked digest is wrong",
                     ) from trouble
             return content
         raise problem(codes.BAD_INDEX, None, suite=suite, archive=archive, reason=f"it lists no `{name}`")
@@ -112,7 +122,11 @@ class Archives:
         content = self.client.get(addresses, f"the index `{name}`", _LIMIT)
         if digest(content) != sha256:
             raise problem(
-                codes.DIGEST_MISMATCH, None, what=f"the index `{name}`", found=digest(content), expected=sha256,
+                codes.DIGEST_MISMATCH,
+                None,
+                what=f"the index `{name}`",
+                found=digest(content),
+                expected=sha256,
             )
         return content
 
@@ -142,9 +156,16 @@ def basic_closure(universe: Universe, release: Release) -> Mapping[str, Package]
     second = solver.solve(universe, first.installed, [*rest, solver.Wish("apt")])
     failures = first.failures + second.failures
     if failures or not basic:
-        reason = failures[0].reason or f"there is no `{failures[0].wish.name}`" if failures else "the archive names no essential package"
+        reason = (
+            failures[0].reason or f"there is no `{failures[0].wish.name}`"
+            if failures
+            else "the archive names no essential package"
+        )
         raise problem(
-            codes.UNSATISFIABLE, None, name=f"the base system of {release.distribution} {release.codename}", reason=reason,
+            codes.UNSATISFIABLE,
+            None,
+            name=f"the base system of {release.distribution} {release.codename}",
+            reason=reason,
         )
     return second.installed
 
@@ -160,7 +181,9 @@ def layers(
         below = states.get(request.after, installed)
         wishes = {_wish(item): item for item in request.packages}
         solution = solver.solve(universe, below, list(wishes))
-        mistakes += (_told(failure, wishes.get(failure.wish), universe, release) for failure in solution.failures)
+        mistakes += (
+            _told(failure, wishes.get(failure.wish), universe, release) for failure in solution.failures
+        )
         states[request.name] = solution.installed
         asked = tuple(sorted({item.text for item in request.packages}))
         found.append(AptLayer(request.name, request.after, asked, debs(solution.added)))
@@ -180,7 +203,11 @@ def _deb(package: Package) -> Deb:
     parts = path.split("/")
     if not path.endswith(".deb") or ".." in parts or "" in parts or not size.isdecimal() or len(sha256) != 64:
         raise problem(
-            codes.BAD_INDEX, None, suite=package.name, archive=archive, reason=f"the entry of `{package.name}` is not complete",
+            codes.BAD_INDEX,
+            None,
+            suite=package.name,
+            archive=archive,
+            reason=f"the entry of `{package.name}` is not complete",
         )
     return Deb(package.name, package.version, package.architecture, archive, path, int(size), sha256.lower())
 
@@ -198,10 +225,22 @@ def _told(failure: solver.Failure, item: Item | None, universe: Universe, releas
         case "unknown":
             providers = ", ".join(f"`{p.name}`" for p in universe.providers(wish.name)[:8])
             near = get_close_matches(wish.name, universe.names, 1, 0.8) if not providers else []
-            return error(codes.UNKNOWN_PACKAGE, span, **facts, suggestion=next(iter(near), None), providers=providers or None)
+            return error(
+                codes.UNKNOWN_PACKAGE,
+                span,
+                **facts,
+                suggestion=next(iter(near), None),
+                providers=providers or None,
+            )
         case "version":
             available = ", ".join(dict.fromkeys(f"`{p.version}`" for p in universe.versions(wish.name)))
-            return error(codes.UNKNOWN_PACKAGE_VERSION, span, **facts, version=wish.version, available=available or None)
+            return error(
+                codes.UNKNOWN_PACKAGE_VERSION,
+                span,
+                **facts,
+                version=wish.version,
+                available=available or None,
+            )
         case _:
             chain = " → ".join(f"`{name}`" for name in failure.chain) if len(failure.chain) > 1 else None
             return error(codes.UNSATISFIABLE, span, name=wish.name, reason=failure.reason, chain=chain)

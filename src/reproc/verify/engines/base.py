@@ -66,6 +66,7 @@ class Command:
     workdir: str = "/"
     timeout: float = 60
     network: bool = False
+    gpu: bool = False
 
 
 @dataclass(frozen=True)

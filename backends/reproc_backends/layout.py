@@ -1,0 +1,72 @@
+"""What the emitters share: templates, and the way from a rendered text to its lines' places in the spec.
+
+A template lays out and does not decide. Lines that begin with NUL, which no text of a spec can hold, say where a
+step begins and do not reach the result; `NUMBER` in a line becomes that line's number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from reproc.source import Span
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+NUL = "\0"
+NUMBER = "\0n"
+"""Stands for the number of the line it is in."""
+
+
+@cache
+def _template(package: str, name: str) -> Template:
+    from importlib.resources import files
+
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+        cache_size=0,
+    )
+    return environment.from_string((files(package) / name).read_text(encoding="utf-8"))
+
+
+def render(package: str, name: str, values: Mapping[str, Any]) -> str:
+    """A template of a back end's folder, filled in."""
+    return _template(package, name).render(values)
+
+
+class Places:
+    """Hands out the lines that say in a rendered text where a step begins, and reads them back."""
+
+    def __init__(self) -> None:
+        self._origins: list[Span | None] = []
+
+    def mark(self, origin: Span | None) -> str:
+        """A line that says: what follows was asked for at `origin`."""
+        self._origins.append(origin)
+        return f"{NUL}{len(self._origins) - 1}"
+
+    def settle(self, lines: Iterable[str]) -> tuple[str, tuple[Span | None, ...]]:
+        """The text without marks, and for each of its lines the place that asked for it."""
+        origin: Span | None = None
+        kept: list[str] = []
+        origins: list[Span | None] = []
+        for line in lines:
+            if line.startswith(NUL):
+                origin = self._origins[int(line[1:])]
+                continue
+            kept.append(line.replace(NUMBER, str(len(kept) + 1)))
+            origins.append(origin if line else None)
+        return "\n".join(kept) + "\n", tuple(origins)
+
+
+def place_of(origin: Span | None) -> str:
+    """Where the spec asks for something, as a comment says it: ` (repro.spec:31)`, or nothing."""
+    return f" ({origin.source.path}:{origin.position.line})" if origin else ""

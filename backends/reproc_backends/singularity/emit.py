@@ -1,0 +1,219 @@
+"""Renders a legal graph as one definition file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reproc.graph import APPS, App, BuildGraph, CopyKept, FromStage, Image, Rootfs, Stage, Step
+from reproc.target.backend import Artifact, Feature, LegalGraph
+from reproc.target.quoting import byte_string, comment, def_holds, export, quote
+from reproc_backends.layout import NUMBER, Places, place_of, render
+from reproc_backends.singularity.sections import in_small_sections
+from reproc_backends.singularity.setup import opening, unpack_rootfs
+from reproc_backends.singularity.steps import PLACE, Kept, Parts, StepEmitter
+
+_PACKAGE = "reproc_backends.singularity"
+_BUILD_DATE = ("org.label-schema.build-date", "fixed")
+"""Apptainer writes the day of the build into this label; a fixed value (with `build --force`) keeps bytes equal."""
+
+
+@dataclass(frozen=True)
+class _StepView:
+    place: str
+    comments: list[str]
+    lines: list[str]
+    marker: str = ""
+
+
+@dataclass(frozen=True)
+class _FilesView:
+    stage: str
+    paths: list[str]
+
+
+@dataclass(frozen=True)
+class _StageView:
+    place: str
+    comments: list[str]
+    bootstrap: str
+    source: str
+    name: str
+    files: list[_FilesView]
+    setup: list[_StepView]
+    opening: list[str]
+    post: list[_StepView]
+
+
+@dataclass(frozen=True)
+class _AppView:
+    place: str
+    name: str
+    lines: list[str]
+    help: list[str]
+
+
+class SingularityBackend:
+    """The back end `singularity`."""
+
+    name = "singularity"
+    features: frozenset[Feature] = frozenset()
+
+    def render(self, graph: LegalGraph, *, comments: bool) -> tuple[Artifact, ...]:
+        """`Singularity.def`."""
+        return (_Definition(graph.graph, comments).artifact(),)
+
+
+class _Definition:
+    """One rendering."""
+
+    def __init__(self, graph: BuildGraph, comments: bool) -> None:
+        self.graph = graph
+        self.comments = comments
+        self.places = Places()
+        self.kept = Kept(graph)
+        self.steps = StepEmitter(self.kept)
+
+    def artifact(self) -> Artifact:
+        runtime = self.graph.runtime
+        text = render(
+            _PACKAGE,
+            "Singularity.def.j2",
+            {
+                "head": self._head() if self.comments else [],
+                "stages": [self._stage(stage) for stage in self.graph.stages],
+                "end": self.places.mark(None),
+                "environment": [export(each.name, each.value) for each in runtime.environment],
+                "labels": [_BUILD_DATE, *(pair for pair in runtime.labels if _label_holds(*pair))],
+                "runscript": self._runscript(),
+                "apps": [self._app(app) for app in runtime.apps],
+                "help": self._help(),
+            },
+        )
+        text, origins = self.places.settle(in_small_sections(text.split("\n")[:-1]))
+        return Artifact("Singularity.def", text, origins)
+
+    def _head(self) -> list[str]:
+        graph = self.graph
+        name = comment(graph.target)
+        bind = ' --bind "$PWD/inputs:/mnt"' if graph.inputs else ""
+        lines = [
+            f"Definition of the target {name}, made by reproc from {comment(graph.spec_path)}: edit that, not this.",
+            "For Apptainer and SingularityCE 3.9 or newer. From the folder that it copies from:",
+            f"    apptainer build{bind} {name}.sif PATH/OF/THIS/Singularity.def",
+        ]
+        if not graph.locked:
+            lines.append("UNLOCKED: made without a lock, so that a build on another day may differ.")
+        return lines + [comment(note) for note in graph.notes]
+
+    def _stage(self, stage: Stage) -> _StageView:
+        last = stage is self.graph.stages[-1]
+        comments: list[str] = []
+        setup: list[_StepView] = []
+        source = ""
+        match stage.base:
+            case Rootfs():
+                bootstrap = "scratch"
+                said = ["the bootstrapped root file system"] if self.comments else []
+                setup = [_StepView(self.places.mark(stage.origin), said, unpack_rootfs(stage.base))]
+            case Image(reference=reference, digest=digest):
+                bootstrap = "docker"
+                source = _reference(reference, digest)
+                if self.comments and digest is None:
+                    comments.append(f"{comment(reference)} floats until `reproc lock` pins its digest")
+            case FromStage():
+                raise AssertionError("legalize inlines parent stages")
+        parts = [(step, self.steps.parts(step, stage.name)) for step in stage.steps]
+        setup += [self._view(step, part.setup) for step, part in parts if part.setup]
+        if setup:
+            uses_place = any(part.setup for _, part in parts)
+            setup.insert(0, _StepView(self.places.mark(stage.origin), [], opening(uses_place)))
+        if self.comments:
+            said_of = "the image" if last else f"stage {stage.name}"
+            comments.insert(0, f"---- {said_of}{place_of(stage.origin)}")
+        post = [self._view(step, part.post, marked=part.marked) for step, part in parts if part.post]
+        return _StageView(
+            place=self.places.mark(stage.origin),
+            comments=comments,
+            bootstrap=bootstrap,
+            source=source,
+            name=stage.name if len(self.graph.stages) > 1 else "",
+            files=[_FilesView(name, paths) for name, paths in self.kept.arriving(stage)],
+            setup=setup,
+            opening=self._opening(stage, [part for _, part in parts]),
+            post=post + self._ending(stage, last),
+        )
+
+    def _opening(self, stage: Stage, parts: list[Parts]) -> list[str]:
+        lines = ["set -eu", "umask 022", "cd /", export("SOURCE_DATE_EPOCH", str(self.graph.epoch))]
+        if any(part.uses_place for part in parts) or self.kept.leaving(stage.name):
+            lines.append(f"mkdir -p {PLACE}")
+        return lines
+
+    def _ending(self, stage: Stage, last: bool) -> list[_StepView]:
+        """What follows the steps: paths put aside for later stages, labels, the removal of our own files."""
+        views = []
+        for step, tar in self.kept.leaving(stage.name):
+            members = " ".join(quote(f".{path.rstrip('/')}") for path in step.paths)
+            views.append(self._view(step, [f"tar -C / --numeric-owner -cpf {tar} {members}"]))
+        if last:
+            lines = [] if self.graph.runtime.workdir == "/" else [f"mkdir -p {quote(self.graph.runtime.workdir)}"]
+            lines += [line for pair in self.graph.runtime.labels for line in _late_label(*pair)]
+            lines += self.steps.removal(stage)
+            if lines:
+                said = ["what the recipe itself leaves behind"] if self.comments else []
+                views.append(_StepView(self.places.mark(None), said, lines))
+        return views
+
+    def _view(self, step: Step, lines: list[str], *, marked: bool = True) -> _StepView:
+        said = []
+        if self.comments:
+            said = [f"{comment(step.title)}{place_of(step.origin)}"]
+        marker = f"echo {quote(f'==> reproc step {NUMBER}: {comment(step.title)}')}" if marked else ""
+        return _StepView(self.places.mark(step.origin), said, lines, marker)
+
+    def _start(self) -> list[str]:
+        workdir = self.graph.runtime.workdir
+        return [] if workdir == "/" else [f"cd {quote(workdir)}"]
+
+    def _runscript(self) -> list[str]:
+        main = any(app.name == "main" for app in self.graph.runtime.apps)
+        default = f"{APPS}/main" if main else "/bin/sh"
+        return [*self._start(), "if [ $# -eq 0 ]; then", f"    exec {default}", "fi", 'exec "$@"']
+
+    def _app(self, app: App) -> _AppView:
+        lines = [*self._start(), f'exec {quote(f"{APPS}/{app.name}")} "$@"']
+        return _AppView(self.places.mark(app.origin), app.name, lines, _help_lines(app.help or ""))
+
+    def _help(self) -> list[str]:
+        graph = self.graph
+        lines = [f"The environment {graph.target} of {graph.spec_path}, made by reproc."]
+        if graph.runtime.apps:
+            lines.append("It offers: " + ", ".join(app.name for app in graph.runtime.apps))
+        return _help_lines("\n".join(lines))
+
+
+def _reference(reference: str, digest: str | None) -> str:
+    """The image as Apptainer takes it: by digest or by tag, never both (containers/image refuses that)."""
+    if digest is None:
+        return reference
+    head, slash, name = reference.rpartition("/")
+    return f"{head}{slash}{name.partition(':')[0]}@{digest}"
+
+
+def _label_holds(name: str, value: str) -> bool:
+    """Whether a line of `%labels` can say it: its ends are trimmed, and arguments are filled in."""
+    return def_holds(value) and value == value.strip()
+
+
+def _late_label(name: str, value: str) -> list[str]:
+    """Lines that add a label from within `%post`, where nothing is filled in."""
+    if _label_holds(name, value):
+        return []
+    target = '"${APPTAINER_LABELS:-$SINGULARITY_LABELS}"'
+    return [f"printf '%s %b\\n' {quote(name)} {byte_string(value)} >> {target}"]
+
+
+def _help_lines(text: str) -> list[str]:
+    """Lines of a help section, where nothing can be escaped: a `%` that leads gets a backslash, `{{` a blank."""
+    lines = (line.rstrip().replace("{{", "{ {") for line in text.split("\n"))
+    return [f"\\{line.lstrip()}" if line.lstrip().startswith("%") else line for line in lines] if text else []

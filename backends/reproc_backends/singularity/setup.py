@@ -1,0 +1,85 @@
+"""Lines of `%setup`, which runs on the host: they write below the root file system and nowhere else."""
+
+from __future__ import annotations
+
+from posixpath import normpath
+
+from reproc.graph import CopyFile, CopyIn, FetchGit, Rootfs
+from reproc.target.quoting import feeds, quote
+
+PLACE = "/.reproc"
+"""A directory directly below the image's root, where things wait for their step; gone from the finished image."""
+_CANONICAL = "--owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX"
+
+
+def opening(uses_place: bool) -> list[str]:
+    """The first lines: they refuse to go on without a root file system that is one."""
+    lines = [
+        "set -eu",
+        "umask 022",
+        'root="${APPTAINER_ROOTFS:-${SINGULARITY_ROOTFS:-}}"',
+        'if [ -z "$root" ] || [ ! -d "$root" ] || [ "$root" -ef / ]; then',
+        '    echo "reproc: there is no root file system to write to" >&2; exit 1',
+        "fi",
+    ]
+    if uses_place:
+        lines += [
+            f'if [ -L "$root{PLACE}" ]; then',
+            f'    echo "reproc: the base image has a link at {PLACE}" >&2; exit 1',
+            "fi",
+            f'mkdir -p "$root{PLACE}"',
+        ]
+    return lines
+
+
+def unpack_rootfs(rootfs: Rootfs) -> list[str]:
+    """Lines that check the archive and unpack it."""
+    path = quote(_operand(rootfs.path))
+    lines = [
+        f"if [ ! -f {path} ]; then",
+        f"    echo \"reproc: there is no \"{path}\" in $PWD\" >&2; exit 1",
+        "fi",
+    ]
+    if rootfs.sha256:
+        lines += [
+            f"sum=$(sha256sum < {path})",
+            f'if [ "${{sum%% *}}" != {rootfs.sha256} ]; then',
+            f'    echo "reproc: "{path}" is not what the recipe was made for" >&2; exit 1',
+            "fi",
+        ]
+    return [*lines, f'tar --numeric-owner -xpf {path} -C "$root"']
+
+
+def pack_files(step: CopyIn, tar: str) -> list[str]:
+    """Lines that put the listed files into a tar, with canonical modes and owners."""
+    names = "".join(f"./{normpath(name)}\n" for name in step.files)
+    command = f"tar -C {quote(_operand(step.source))} --no-recursion --verbatim-files-from --no-unquote"
+    return feeds(f'{command} {_CANONICAL} -cf "$root{tar}" -T -', names, in_def=True)
+
+
+def pack_file(step: CopyFile, copy: str) -> list[str]:
+    """A line that puts one file aside; a link is followed, as COPY does."""
+    return [f'cat {quote(_operand(step.source))} > "$root{copy}"']
+
+
+def fetch_git(step: FetchGit, tar: str) -> list[str]:
+    """Lines that fetch one commit with the host's git and put its tree into a tar."""
+    work = f'"$root{tar}.git"'
+    git = f"git -C {work} -c core.autocrlf=false -c core.symlinks=true -c core.hooksPath=/dev/null"
+    url = quote(step.url)
+    return [
+        f"git init -q {work}",
+        "# Some servers give out single commits, others only whole histories.",
+        f"if ! {git} fetch -q --depth 1 {url} {step.commit}; then",
+        f"    {git} fetch -q {url} '+refs/*:refs/reproc/*'",
+        "fi",
+        f"{git} checkout -q --detach {step.commit}",
+        f'tar -C {work} --exclude=./.git {_CANONICAL} -cf "$root{tar}" .',
+        f"rm -rf {work}",
+    ]
+
+
+def _operand(path: str) -> str:
+    """A path of the build context that no program takes for an option."""
+    path = normpath(path)
+    return f"./{path}" if path.startswith("-") else path

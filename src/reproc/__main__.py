@@ -1,0 +1,7 @@
+"""`python -m reproc`."""
+
+import sys
+
+from reproc.cli import main
+
+sys.exit(main())

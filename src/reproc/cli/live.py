@@ -1,0 +1,88 @@
+"""Progress: live on a terminal, a line a task elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from reproc.diagnostics.render import printable
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+
+class Plain:
+    """A line when a task begins and one when it ends; the notes too if `verbose`."""
+
+    def __init__(self, *, verbose: bool) -> None:
+        self.verbose = verbose
+        self.lock = threading.Lock()
+
+    @contextmanager
+    def task(self, title: str) -> Iterator[None]:
+        start = time.monotonic()
+        self._line(f"{title} …")
+        try:
+            yield
+        except BaseException:
+            self._line(f"{title}: stopped after {time.monotonic() - start:.1f} s")
+            raise
+        self._line(f"{title}: {time.monotonic() - start:.1f} s")
+
+    def note(self, text: str) -> None:
+        if self.verbose:
+            self._line(f"  {printable(text)}")
+
+    def _line(self, text: str) -> None:
+        with self.lock:
+            print(text, file=sys.stderr, flush=True)
+
+
+class Live:
+    """The running tasks with their latest notes, redrawn in place; finished ones stay above."""
+
+    def __init__(self, *, color: bool) -> None:
+        from rich.console import Console as Rich
+        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        self.running: list[TaskID] = []
+        self.lock = threading.Lock()
+        self.rich = Progress(
+            SpinnerColumn(finished_text="✓"),
+            TextColumn("{task.description}", markup=False),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[note]}", style="dim", markup=False),
+            console=Rich(stderr=True, no_color=not color, highlight=False),
+            transient=False,
+        )
+
+    @contextmanager
+    def task(self, title: str) -> Iterator[None]:
+        with self.lock:
+            if not self.running:
+                self.rich.start()
+            task = self.rich.add_task(title, total=1, note="")
+            self.running.append(task)
+        try:
+            yield
+            self.rich.update(task, completed=1, note="")
+        except BaseException:
+            self.rich.update(task, note="stopped")
+            self.rich.stop_task(task)
+            raise
+        finally:
+            with self.lock:
+                self.running.remove(task)
+                if not self.running:
+                    self.rich.stop()
+
+    def note(self, text: str) -> None:
+        with self.lock:
+            if self.running:
+                self.rich.update(
+                    self.running[-1], note=printable(text)[: max(10, self.rich.console.width - 50)]
+                )

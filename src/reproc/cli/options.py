@@ -1,0 +1,117 @@
+"""The options in front of the command, and the table of commands; light, since every call imports it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Command:
+    """A row of the table."""
+
+    module: str
+    summary: str
+
+
+COMMANDS = {
+    "check": Command("check", "look for mistakes in a spec"),
+    "lock": Command("lock", "pin everything that the spec takes from outside"),
+    "compile": Command("compile", "write Dockerfiles and Singularity definition files"),
+    "fetch": Command("fetch", "fill the store with everything that the lock names"),
+    "build": Command("build", "build images"),
+    "verify": Command("verify", "build, test, report"),
+    "doctor": Command("doctor", "say what this machine can build with, and how to get the rest"),
+    "dump": Command("dump", "show what a phase makes of a spec: tree, model, plan, graph"),
+}
+
+
+class UsageError(Exception):
+    """The call has no meaning."""
+
+
+@dataclass
+class Call:
+    """The call, as far as it is the same for every command."""
+
+    command: str | None = None
+    rest: tuple[str, ...] = ()
+    directory: str | None = None
+    color: str = "auto"
+    quiet: bool = False
+    verbose: bool = False
+    help: bool = False
+    version: bool = False
+
+
+def usage() -> str:
+    """The text of `reproc --help`."""
+    width = max(len(name) for name in COMMANDS)
+    commands = "".join(f"  {name:<{width}}  {row.summary}\n" for name, row in COMMANDS.items())
+    return f"""\
+usage: reproc [-C DIR] [--color auto|always|never] [-q | -v] COMMAND [SPEC] ...
+
+Write a paper's computing environment down once, and get it back, the same.
+
+commands:
+{commands}
+options:
+  -C DIR                      work in DIR
+  --color auto|always|never   colours; auto means on a terminal
+  -q, --quiet                 no progress
+  -v, --verbose               the engines' output, and tracebacks of bugs
+  --version                   the version
+  -h, --help                  this text; `reproc COMMAND --help` has a command's own
+
+SPEC is a file, or a folder that holds repro.spec; ./repro.spec if not given.
+exit codes: 0 done, 1 what was checked does not hold, 2 the spec or the call is wrong,
+3 the machine lacks what was asked for, 70 a bug of reproc's own, 130 interrupted
+"""
+
+
+def parse(arguments: Sequence[str]) -> Call:
+    """Reads up to the command; what stands behind is the command's. Raises UsageError."""
+    call = Call()
+    waiting = list(arguments)
+    while waiting:
+        word = waiting.pop(0)
+        name, equals, attached = word.partition("=")
+        if word in ("-h", "--help"):
+            call.help = True
+        elif word in ("-V", "--version"):
+            call.version = True
+        elif word in ("-q", "--quiet"):
+            call.quiet = True
+        elif word in ("-v", "--verbose"):
+            call.verbose = True
+        elif name in ("-C", "--color"):
+            if not equals and not waiting:
+                raise UsageError(f"`{name}` needs a value")
+            setting = attached if equals else waiting.pop(0)
+            if name == "-C":
+                call.directory = setting
+            elif setting in ("auto", "always", "never"):
+                call.color = setting
+            else:
+                raise UsageError(f"`--color` is auto, always or never, not `{setting}`")
+        elif word.startswith("-"):
+            raise UsageError(f"unknown option `{word}`; `reproc --help` lists them")
+        elif word in COMMANDS:
+            call.command, call.rest = word, tuple(waiting)
+            break
+        else:
+            raise UsageError(_unknown(word))
+    if call.quiet and call.verbose:
+        raise UsageError("`-q` and `-v` exclude each other")
+    if call.command is not None and call.help:
+        call.rest = ("--help", *call.rest)
+    return call
+
+
+def _unknown(word: str) -> str:
+    from reproc.diagnostics.suggest import nearest
+
+    near = nearest(word, tuple(COMMANDS))
+    return f"there is no command `{word}`; " + (
+        f"did you mean `{near}`?" if near else "`reproc --help` lists them"
+    )

@@ -1,0 +1,141 @@
+"""The phases, in order."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from reproc.check import CheckedSpec, check
+from reproc.diagnostics import Outcome, error
+from reproc.diagnostics.codes import cli as codes
+from reproc.folder import Folder
+from reproc.graph import BuildGraph
+from reproc.lock import file as lock_file
+from reproc.lock.model import Lock, LockedTarget
+from reproc.lock.requests import TargetRequest, requests
+from reproc.lower import Plan, Shape, lower
+from reproc.source import SourceFile
+from reproc.syntax import decode, parse
+from reproc.target import Artifact, Backend
+from reproc.target.legalize import legalize
+
+LOCK = "repro.lock"
+CONTAINERS = "containers"
+
+
+@dataclass(frozen=True)
+class Project:
+    """A spec that holds, what it asks for, and its lock if there is one."""
+
+    folder: Folder
+    source: SourceFile
+    spec: CheckedSpec
+    requests: tuple[TargetRequest, ...]
+    lock: Lock | None
+    lock_sha256: str | None
+
+    def locked(self, name: str) -> LockedTarget | None:
+        """The lock of one target."""
+        return next((each for each in self.lock.targets if each.name == name), None) if self.lock else None
+
+
+def read_source(path: Path, shown: str) -> Outcome[SourceFile]:
+    """The spec's text; not being there or not being text is a diagnostic."""
+    try:
+        if path.stat().st_size > 64 << 20:
+            return Outcome(
+                None, (error(codes.UNREADABLE, None, path=shown, problem="is far too large for a spec"),)
+            )
+        data = path.read_bytes()
+    except OSError as problem:
+        return Outcome(
+            None, (error(codes.UNREADABLE, None, path=shown, problem=f"cannot be read: {problem.strerror}"),)
+        )
+    return decode(shown, data)
+
+
+def checked(path: Path, shown: str) -> Outcome[tuple[SourceFile, CheckedSpec]]:
+    """The spec, parsed and checked."""
+    source = read_source(path, shown)
+    if source.value is None:
+        return Outcome(None, source.diagnostics)
+    parsed = parse(source.value)
+    if parsed.value is None:
+        return Outcome(None, parsed.diagnostics)
+    result = check(parsed.value, Folder(path.parent))
+    found = parsed.diagnostics + result.diagnostics
+    if result.value is None or parsed.errors:
+        return Outcome(None, found)
+    return Outcome((source.value, result.value), found)
+
+
+def project(path: Path, shown: str, *, need_lock: bool = False) -> Outcome[Project]:
+    """The checked spec with its lock, which must fit it."""
+    outcome = checked(path, shown)
+    if outcome.value is None:
+        return Outcome(None, outcome.diagnostics)
+    source, spec = outcome.value
+    folder = Folder(path.parent)
+    asked = requests(spec, folder)
+    found = outcome.diagnostics + asked.diagnostics
+    if asked.value is None:
+        return Outcome(None, found)
+    locked = read_lock(path.parent / LOCK, asked.value)
+    found += locked.diagnostics
+    if locked.errors:
+        return Outcome(None, found)
+    if need_lock and locked.value is None:
+        return Outcome(None, (*found, error(codes.NO_LOCK, None, path=shown)))
+    lock, digest = locked.value or (None, None)
+    return Outcome(Project(folder, source, spec, asked.value, lock, digest), found)
+
+
+def read_lock(path: Path, asked: tuple[TargetRequest, ...]) -> Outcome[tuple[Lock, str]]:
+    """The lock beside the spec and its sha256; no value and no diagnostics if there is none."""
+    if not path.exists():
+        return Outcome(None)
+    source = read_source(path, LOCK)
+    if source.value is None:
+        return Outcome(None, source.diagnostics)
+    read = lock_file.read(source.value)
+    if read.value is None:
+        return Outcome(None, read.diagnostics)
+    if stale := lock_file.stale(read.value, asked):
+        names = ", ".join(f"`{name}`" for name in stale)
+        return Outcome(None, (*read.diagnostics, error(codes.STALE_LOCK, None, targets=names)))
+    return Outcome(
+        (read.value.lock, hashlib.sha256(source.value.text.encode()).hexdigest()), read.diagnostics
+    )
+
+
+def graph(project: Project, request: TargetRequest, shape: Shape) -> Outcome[BuildGraph]:
+    """One target's graph."""
+    target = next(each for each in project.spec.targets if each.name == request.name)
+    locked = project.locked(request.name)
+    listed = Outcome({}) if locked else _listed(project, request)
+    if listed.value is None:
+        return Outcome(None, listed.diagnostics)
+    plan = Plan(
+        target=target,
+        locked=locked,
+        archives=project.lock.archives if project.lock else (),
+        epoch=project.lock.time if project.lock else 0,
+        paper=project.spec.paper,
+        spec_path=Path(project.source.path).name,
+        listed=listed.value,
+    )
+    inputs = ()
+    if shape is Shape.VENDORED and locked is not None:
+        from reproc.lock.vendor import inputs as vendored
+
+        inputs = vendored(locked)
+    return Outcome(lower(plan, request, shape, inputs))
+
+
+def render(graph: BuildGraph, backend: Backend, shape: Shape) -> Outcome[tuple[Artifact, ...]]:
+    """The files of one recipe."""
+    legal = legalize(graph, backend.features)
+    if legal.value is None:
+        return Outcome(None, legal.diagnostics)
+    return Outcome(backend.render(legal.value, comments=shape is Shape.STANDALONE), legal.diagnostics)

@@ -1,0 +1,125 @@
+"""The files of `reproc compile`: recipes for people, the bake file and the manifest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+from reproc.diagnostics import Diagnostic, Outcome
+from reproc.lock.model import BootstrapBase
+from reproc.lock.requests import BootstrapRequest, TargetRequest
+from reproc.lower import Shape, base_archive
+from reproc.pipeline import Project, graph, render
+from reproc.registry import backends
+from reproc.version import VERSION
+
+
+@dataclass(frozen=True)
+class RecipeFile:
+    """A file below the output folder."""
+
+    path: str
+    text: str
+    target: str | None = None
+    backend: str | None = None
+    executable: bool = False
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+def recipes(
+    project: Project, requests: tuple[TargetRequest, ...], names: tuple[str, ...], folder: str
+) -> Outcome[tuple[RecipeFile, ...]]:
+    """The recipes of some targets for some back ends (all if none is named), sorted by path.
+
+    `folder` is the output folder as seen from the spec's, with `/` between its parts.
+    """
+    found: list[Diagnostic] = []
+    files: list[RecipeFile] = []
+    for request in requests:
+        files += _recipes_of(project, request, names, found)
+    if any(each.code.id.startswith("E") for each in found):
+        return Outcome(None, tuple(found))
+    bootstrap = _bootstrap(project, requests)
+    files += [RecipeFile("bootstrap.sh", bootstrap, executable=True)] if bootstrap else []
+    docker = [file for file in files if file.path.endswith("/Dockerfile")]
+    files += [RecipeFile("docker-bake.hcl", _bake(docker, folder))] if docker else []
+    files.sort(key=lambda file: file.path)
+    return Outcome((*files, RecipeFile("manifest.json", _manifest(project, files, folder))), tuple(found))
+
+
+def _recipes_of(
+    project: Project, request: TargetRequest, names: tuple[str, ...], found: list[Diagnostic]
+) -> list[RecipeFile]:
+    lowered = graph(project, request, Shape.STANDALONE)
+    found += lowered.diagnostics
+    target = next(each for each in project.spec.targets if each.name == request.name)
+    files: list[RecipeFile] = []
+    for backend in backends():
+        if (
+            lowered.value is None
+            or backend.name not in (names or target.backends)
+            or backend.name not in target.backends
+        ):
+            continue
+        rendered = render(lowered.value, backend, Shape.STANDALONE)
+        found += rendered.diagnostics
+        for artifact in rendered.value or ():
+            files.append(
+                RecipeFile(f"{request.name}/{artifact.filename}", artifact.text, request.name, backend.name)
+            )
+    return files
+
+
+def _bootstrap(project: Project, requests: tuple[TargetRequest, ...]) -> str | None:
+    """The script that makes every bootstrapped base of these targets."""
+    from reproc.lock.bootstrap_script import bootstrap_script
+
+    wanted = [request for request in requests if isinstance(request.base, BootstrapRequest)]
+    if not wanted:
+        return None
+    bases: dict[str, tuple[BootstrapRequest, BootstrapBase | None]] = {}
+    for request in wanted:
+        locked = project.locked(request.name)
+        base = locked.base if locked and isinstance(locked.base, BootstrapBase) else None
+        assert isinstance(request.base, BootstrapRequest)
+        bases[base_archive(base, request.base)] = (request.base, base)
+    lock = project.lock
+    return bootstrap_script(bases, lock.archives if lock else (), lock.time if lock else None)
+
+
+def _bake(files: list[RecipeFile], folder: str) -> str:
+    """A bake file with a target for each Dockerfile; names may hold no dots there."""
+    named = [((file.target or "").replace(".", "_"), file) for file in files]
+    listed = ", ".join(f'"{name}"' for name, _ in named)
+    blocks = [f'group "default" {{\n  targets = [{listed}]\n}}\n']
+    for name, file in named:
+        tag = f"{(file.target or '').lower()}"
+        blocks.append(
+            f'target "{name}" {{\n  context    = "."\n  dockerfile = "{folder}/{file.path}"\n  tags       = ["{tag}"]\n}}\n'
+        )
+    return "# docker buildx bake -f " + f"{folder}/docker-bake.hcl\n\n" + "\n".join(blocks)
+
+
+def _manifest(project: Project, files: list[RecipeFile], folder: str) -> str:
+    spec = hashlib.sha256(project.source.text.encode()).hexdigest()
+    listed = [
+        {
+            "path": f"{folder}/{file.path}",
+            "target": file.target,
+            "backend": file.backend,
+            "sha256": file.sha256,
+        }
+        for file in files
+    ]
+    document = {
+        "version": 1,
+        "reproc": VERSION,
+        "spec": {"path": project.spec.path.rpartition("/")[2], "sha256": spec},
+        "lock": {"sha256": project.lock_sha256} if project.lock_sha256 else None,
+        "files": listed,
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,278 @@
+"""Running commands through the Docker API, which Docker and Podman both speak; `docker` is imported when it is used."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+from reproc.diagnostics import Diagnostic, error
+from reproc.diagnostics.codes import verify as codes
+from reproc.verify import contract
+from reproc.verify.engines.base import Command, CommandResult, RunFailed, RunResult
+from reproc.verify.engines.failures import no_space, out_of_space
+from reproc.verify.process import Keeper
+from reproc.verify.workspace import is_dead
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+LABEL = "org.reproc.run"
+"""On every container and helper image that we make; its value is the run's id."""
+_ANSWER = 60
+"""Seconds that an engine may take to answer."""
+
+
+class Lost(Exception):
+    """The engine does not answer."""
+
+
+class Refused(Exception):
+    """The engine answers with an error; the text is its first line."""
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turns whatever the client library raises into Lost or Refused."""
+    import requests
+    from docker import errors
+
+    try:
+        yield
+    except errors.APIError as failure:
+        if failure.response is not None and failure.status_code and failure.status_code >= 500:
+            raise Refused(_first_line(failure.explanation)) from failure
+        raise Refused(_first_line(failure.explanation)) from failure
+    except errors.DockerException as failure:
+        raise Lost(_first_line(failure)) from failure
+    except (requests.exceptions.RequestException, OSError, ValueError) as failure:
+        # ValueError: an answer that is not JSON, from something that is not an engine
+        raise Lost(_first_line(failure)) from failure
+
+
+def _first_line(failure: object) -> str:
+    lines = str(failure or "").strip().splitlines()
+    return lines[0][:300] if lines else "no reason given"
+
+
+def connect(address: str) -> DockerClient:
+    """A client that has been answered; raises Lost."""
+    from docker import DockerClient
+
+    with translated():
+        client = DockerClient(base_url=address, timeout=_ANSWER, version="auto")
+        client.ping()
+    return client
+
+
+class Containers:
+    """Fresh containers of one engine, under the contract of tests, and their removal."""
+
+    def __init__(self, engine: str, client: DockerClient, run_id: str, place: str) -> None:
+        self._engine = engine
+        self._client = client
+        self._run_id = run_id
+        self._place = place
+        self._prepared: dict[str, str] = {}
+
+    def alive(self) -> bool:
+        """Whether the engine answers."""
+        try:
+            with translated():
+                return bool(self._client.ping())
+        except (Lost, Refused):
+            return False
+
+    def run(self, image: str, command: Command) -> RunResult:
+        """Runs a command in a fresh container of an image."""
+        began = time.monotonic()
+        try:
+            return self._run(self._prepare(image), command)
+        except (Lost, Refused) as failure:
+            return RunFailed(self._failure(failure), time.monotonic() - began, lacking=True)
+
+    def _failure(self, failure: Lost | Refused) -> Diagnostic:
+        doing = "running a command"
+        if out_of_space([str(failure)]):
+            return no_space(self._engine, doing, self._place)
+        if isinstance(failure, Lost) or not self.alive():
+            return error(codes.ENGINE_LOST, None, engine=self._engine, doing=doing)
+        return error(codes.ENGINE_FAILED, None, engine=self._engine, doing=doing, reason=failure)
+
+    # an image with the contract's user
+
+    def _prepare(self, image: str) -> str:
+        """The image with a passwd entry for the contract's user; the same image if it has one for that uid."""
+        if image in self._prepared:
+            return self._prepared[image]
+        api: Any = self._client.api
+        with translated():
+            container = api.create_container(
+                image, command=["/bin/sh"], entrypoint=[], labels={LABEL: self._run_id}
+            )["Id"]
+            try:
+                changed = [
+                    change
+                    for path, entry, number in (
+                        ("/etc/passwd", contract.PASSWD_ENTRY, contract.UID),
+                        ("/etc/group", contract.GROUP_ENTRY, contract.GID),
+                    )
+                    if (change := _with_entry(path, self._read(container, path), entry, number)) is not None
+                ]
+                prepared = image
+                if changed:
+                    api.put_archive(container, "/", _archive(changed))
+                    changes = [f"LABEL {LABEL}={self._run_id}"]
+                    prepared = api.commit(container, changes=changes)["Id"]
+            finally:
+                self._remove_container(container)
+        self._prepared[image] = prepared
+        return prepared
+
+    def _read(self, container: str, path: str) -> bytes:
+        """A file of a container; empty if there is none."""
+        from docker import errors
+
+        api: Any = self._client.api
+        try:
+            chunks, _ = api.get_archive(container, path)
+        except errors.NotFound:
+            return b""
+        with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
+            file = next((archive.extractfile(each) for each in archive if each.isfile()), None)
+            return file.read() if file is not None else b""
+
+    # a command
+
+    def _run(self, image: str, command: Command) -> RunResult:
+        api: Any = self._client.api
+        with translated():
+            container = api.create_container(image, **self._settings(command))["Id"]
+        try:
+            return self._follow(container, command)
+        finally:
+            self._remove_container(container)
+
+    def _settings(self, command: Command) -> dict[str, Any]:
+        from docker.types import DeviceRequest, Ulimit
+
+        api: Any = self._client.api
+        limits = [
+            Ulimit(name="nofile", soft=contract.NOFILE[0], hard=contract.NOFILE[1]),
+            Ulimit(name="core", soft=contract.CORE[0], hard=contract.CORE[1]),
+        ]
+        tmpfs = {
+            path: f"exec,size={contract.TMPFS_SIZE},mode={mode:o}"
+            + (f",uid={contract.UID},gid={contract.GID}" if path == contract.HOME else "")
+            for path, mode in contract.TMPFS.items()
+        }
+        host = api.create_host_config(
+            read_only=True,
+            network_mode="default" if command.network else "none",
+            tmpfs=tmpfs,
+            cap_drop=["ALL"],
+            security_opt=["no-new-privileges"],
+            ulimits=limits,
+            # what a test writes is read as it comes; a log on the engine's disk would grow without a limit
+            log_config={"type": "none"},
+            device_requests=[DeviceRequest(count=-1, capabilities=[["gpu"]])] if command.gpu else None,
+        )
+        return {
+            "command": list(command.arguments),
+            "entrypoint": [],
+            "user": f"{contract.UID}:{contract.GID}",
+            "hostname": contract.HOSTNAME,
+            "working_dir": command.workdir,
+            "labels": {LABEL: self._run_id},
+            "host_config": host,
+        }
+
+    def _follow(self, container: str, command: Command) -> RunResult:
+        api: Any = self._client.api
+        out, err = Keeper(contract.OUTPUT_LIMIT), Keeper(contract.OUTPUT_LIMIT)
+        with translated():
+            stream = api.attach(container, stdout=True, stderr=True, stream=True, logs=False, demux=True)
+            reader = _Reader(stream, out, err)
+            began = time.monotonic()
+            api.start(container)
+        reader.start()
+        reader.join(command.timeout)
+        timed_out = reader.is_alive()
+        if timed_out:
+            with translated():
+                api.kill(container)
+            reader.join(_ANSWER)
+        seconds = time.monotonic() - began
+        code = None
+        if not timed_out:
+            if reader.failure is not None:
+                raise Lost(_first_line(reader.failure))
+            with translated():
+                code = int(api.wait(container, timeout=_ANSWER)["StatusCode"])
+        return CommandResult(code, out.captured(), err.captured(), seconds, timed_out)
+
+    def _remove_container(self, container: str) -> None:
+        api: Any = self._client.api
+        # an engine that died takes it down when it is started again and the next run asks for it (`clean`)
+        with suppress(Lost, Refused), translated():
+            api.remove_container(container, force=True, v=True)
+
+    # leaving
+
+    def clean(self) -> None:
+        """Removes containers and helper images of this run, and of runs that died."""
+        api: Any = self._client.api
+        with suppress(Lost, Refused), translated():
+            for each in api.containers(all=True, filters={"label": LABEL}):
+                if self._ours(each.get("Labels")):
+                    self._remove_container(each["Id"])
+            for each in api.images(all=True, filters={"label": LABEL}):
+                if self._ours(each.get("Labels")):
+                    api.remove_image(each["Id"], force=True)
+        self._prepared.clear()
+
+    def _ours(self, labels: dict[str, str] | None) -> bool:
+        value = (labels or {}).get(LABEL, "")
+        return value == self._run_id or is_dead(value)
+
+
+class _Reader(threading.Thread):
+    """Reads a container's output to its end; a thread, because only the caller knows when to stop waiting."""
+
+    def __init__(self, stream: Iterable[tuple[bytes | None, bytes | None]], out: Keeper, err: Keeper) -> None:
+        super().__init__(daemon=True)
+        self._stream, self._out, self._err = stream, out, err
+        self.failure: Exception | None = None
+
+    def run(self) -> None:
+        try:
+            for out, err in self._stream:
+                self._out.feed(out or b"")
+                self._err.feed(err or b"")
+        except Exception as failure:  # whatever a connection that breaks makes of itself; told by the caller
+            self.failure = failure
+
+
+def _with_entry(path: str, content: bytes, entry: str, number: int) -> tuple[str, bytes] | None:
+    """The file with the entry; None if it has one for that id already."""
+    for line in content.split(b"\n"):
+        fields = line.split(b":")
+        if len(fields) > 2 and fields[2] == str(number).encode():
+            return None
+    if content and not content.endswith(b"\n"):
+        content += b"\n"
+    return path, content + entry.encode("ascii")
+
+
+def _archive(files: Iterable[tuple[str, bytes]]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for path, content in files:
+            row = tarfile.TarInfo(path.lstrip("/"))
+            row.size, row.mode = len(content), 0o644
+            archive.addfile(row, io.BytesIO(content))
+    return buffer.getvalue()

@@ -1,0 +1,93 @@
+"""What a failed build or command becomes: the engine's last lines read, its words left behind."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from reproc.diagnostics import Diagnostic, error
+from reproc.diagnostics.codes import verify as codes
+from reproc.source import Span
+from reproc.verify.plan import Recipe
+
+TAIL = 40
+"""How many lines of a failing step's output are shown."""
+
+_MARKER = re.compile(r"==> reproc step ([0-9]{1,7}): (.*)")
+_NO_SPACE = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
+_HINTS = (
+    (re.compile(r"fatal error: (\S+\.h\w*): No such file"), "a header is missing: `{0}`; name the package that has it in `system {{ packages … }}`"),
+    (re.compile(r"cannot find -l(\S+)"), "a library is missing: `lib{0}`; name its development package in `system {{ packages … }}`"),
+    (re.compile(r"(?:sh|bash): (?:line )?\d*:? ?(\S+): (?:command )?not found"), "`{0}` is not in the image; name the package that has it in `system {{ packages … }}`"),
+    (re.compile(r"(?:Temporary failure in name resolution|Could not resolve host|Network is unreachable)"), "a build step has no network: what it needs must be declared, so that the lock pins it"),
+)
+
+
+@dataclass
+class StepWatch:
+    """Reads a build's output and knows which step it belongs to.
+
+    Recipes print `==> reproc step N: TITLE` before each step, N being the number of the step's first line in the
+    recipe, counted from 1.
+    """
+
+    line: int | None = None
+    title: str | None = None
+    tail: deque[str] = field(default_factory=lambda: deque(maxlen=TAIL))
+
+    def read(self, text: str) -> str | None:
+        """The title of the step that this line of output begins, if it begins one."""
+        match = _MARKER.fullmatch(text)
+        if not match:
+            self.tail.append(text)
+            return None
+        self.line, self.title = int(match[1]), match[2]
+        self.tail.clear()
+        return self.title
+
+
+def origin(recipe: Recipe, first: int | None, last: int | None = None) -> Span | None:
+    """The place in the spec that asked for the first of these lines of the recipe for which one is known."""
+    if first is None:
+        return None
+    for line in range(max(first, 1), min(max(last or first, first), len(recipe.line_origins)) + 1):
+        if (span := recipe.line_origins[line - 1]) is not None:
+            return span
+    return None
+
+
+def out_of_space(lines: Sequence[str]) -> bool:
+    """Whether these lines of output say that a disk is full."""
+    return any(_NO_SPACE.search(line) for line in lines)
+
+
+def no_space(engine: str, doing: str, place: Path | str) -> Diagnostic:
+    return error(codes.NO_SPACE, None, engine=engine, doing=doing, place=place)
+
+
+def build_failed(
+    recipe: Recipe, engine: str, span: Span | None, failure: str, lines: Sequence[str], log: Path
+) -> Diagnostic:
+    """A step that failed, with the end of its output and a hint where the cause is a common one."""
+    shown = list(lines)[-TAIL:]
+    return error(
+        codes.BUILD_FAILED,
+        span,
+        output="\n".join(shown),
+        target=recipe.target,
+        engine=engine,
+        failure=failure,
+        hint=_hint(shown),
+        log=log,
+    )
+
+
+def _hint(lines: Sequence[str]) -> str | None:
+    for line in lines:
+        for pattern, hint in _HINTS:
+            if match := pattern.search(line):
+                return hint.format(*match.groups())
+    return None

@@ -1,0 +1,364 @@
+"""Apptainer and SingularityCE: builds SIFs from def files and runs commands in them.
+
+Builds go through the command line, in namespaces of our own where Linux lets us (`sandbox.py`): that cuts the
+network, shows the build nothing of the host's /tmp and home, gives it the same path on every machine, and takes
+everything down with it. Where it does not, Apptainer is called plainly and `probe` says what that costs.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+import subprocess
+import time
+from functools import cached_property
+from pathlib import Path
+
+from reproc.diagnostics import Diagnostic, error
+from reproc.diagnostics.codes import verify as codes
+from reproc.progress import Progress
+from reproc.verify import contract, sif
+from reproc.verify.engines.base import (
+    BuildFailed,
+    BuildResult,
+    Built,
+    Captured,
+    Command,
+    CommandResult,
+    Detail,
+    Probe,
+    RunFailed,
+    RunResult,
+)
+from reproc.verify.engines.failures import TAIL, StepWatch, build_failed, no_space, origin, out_of_space
+from reproc.verify.launcher import CANNOT, MARK
+from reproc.verify.plan import Recipe
+from reproc.verify.process import Finished, Log, capture, follow
+from reproc.verify.sandbox import Bind, Owned, Sandbox, Tmpfs
+from reproc.verify.workspace import Workspace, remove_tree
+
+_ADVICE = (
+    "Ubuntu: `add-apt-repository ppa:apptainer/ppa && apt-get install apptainer`; Debian and others: the package of "
+    "github.com/apptainer/apptainer/releases"
+)
+_PASSED_ON = ("NOHTTPS", "DOCKER_USERNAME", "DOCKER_PASSWORD")
+_PROXIES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE")
+
+
+class SingularityEngine:
+    """The adapter; one object serves one run."""
+
+    name = "singularity"
+    backend = "singularity"
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._folders = 0
+
+    # what is here
+
+    @cached_property
+    def program(self) -> str | None:
+        """The full path of apptainer, or else of singularity."""
+        return shutil.which("apptainer") or shutil.which("singularity")
+
+    @cached_property
+    def sandbox(self) -> Sandbox:
+        return Sandbox.detect()
+
+    @cached_property
+    def _stage(self) -> str:
+        """A folder of every Linux system (FHS 3.0) under which our private namespaces show what a command needs."""
+        taken = tuple(os.path.realpath(path) for path in (self.program or "/", os.sys.executable))  # type: ignore[attr-defined]
+        folders = ("/mnt", "/media", "/srv", "/opt")
+        free = (each for each in folders if os.path.isdir(each) and not any(p.startswith(each + "/") for p in taken))
+        return next(free, "/mnt")
+
+    @cached_property
+    def _probe(self) -> Probe:
+        if self.program is None:
+            return Probe(self.name, False, None, "neither `apptainer` nor `singularity` is installed", _ADVICE)
+        version = _version(self.program)
+        if version is None:
+            return Probe(self.name, False, None, f"`{self.program} --version` does not work", _ADVICE)
+        if not shutil.which("mksquashfs"):
+            return Probe(
+                self.name, False, version, "`mksquashfs` is not installed", "`apt-get install squashfs-tools`"
+            )
+        return Probe(self.name, True, version, details=(*self._namespace_details(), _fuse_detail()))
+
+    def probe(self) -> Probe:
+        return self._probe
+
+    def _namespace_details(self) -> tuple[Detail, ...]:
+        found = self.sandbox
+        if found.root and found.user:
+            return (Detail("namespaces", True, "builds and tests run in user, mount, process and network namespaces"),)
+        advice = "allow unprivileged user namespaces: `sysctl kernel.apparmor_restrict_unprivileged_userns=0`, `sysctl user.max_user_namespaces=15000`"
+        if "newuidmap" in (found.reason or "") or "usermod" in (found.reason or ""):
+            advice = found.reason or advice
+        rows = []
+        if not found.root:
+            rows.append(Detail("namespaces for builds", False, f"builds may reach the network and see the host's /tmp: {found.reason}", advice))
+        if not found.user:
+            rows.append(Detail("namespaces for tests", False, f"tests run as the calling user: {found.reason}", advice))
+        return tuple(rows)
+
+    @cached_property
+    def _compression(self) -> str:
+        """The arguments for mksquashfs: zstd where it has it, which is five times as fast as gzip."""
+        try:
+            done = subprocess.run(["mksquashfs", "-help"], capture_output=True, timeout=20, check=False)
+        except (OSError, subprocess.TimeoutExpired):
+            return ""
+        return "-comp zstd -Xcompression-level 3" if b"\n\tzstd" in done.stdout + done.stderr else ""
+
+    # building
+
+    def build(self, recipe: Recipe, progress: Progress, log: Path, *, cache: bool = True) -> BuildResult:
+        del cache  # a def has no layers
+        began = time.monotonic()
+        folder = self._new_folder()
+        try:
+            result = self._build(recipe, progress, log, folder)
+        except OSError as failure:
+            result = self._system_failure(f"building `{recipe.target}`", failure)
+        finally:
+            self._remove(folder)
+        seconds = time.monotonic() - began
+        if isinstance(result, Diagnostic):
+            return BuildFailed(result, seconds, lacking=result.code is not codes.BUILD_FAILED)
+        path, digest = result
+        notes = () if self.sandbox.root else ("the network was not cut off while building",)
+        return Built(str(path), digest, seconds, notes)
+
+    def _build(
+        self, recipe: Recipe, progress: Progress, log: Path, folder: Path
+    ) -> tuple[Path, str] | Diagnostic:
+        watch = StepWatch()
+        last: list[str] = []
+        with Log(log) as file:
+
+            def tell(line: str) -> None:
+                file.write(line + "\n")
+                title = watch.read(line)
+                if title is not None:
+                    progress.note(title)
+                elif line.strip() and not line.startswith("+ "):
+                    progress.note(line)
+                if line.startswith(("FATAL:", "ERROR:", MARK)):
+                    last.append(line)
+
+            arguments, work, environment = self._build_call(recipe, folder)
+            code = follow(arguments, tell, environment=environment, folder=work)
+        if code != 0:
+            return self._build_failure(recipe, watch, last, code, log)
+        return self._finish(recipe, folder / "out" / "image.sif", log)
+
+    def _build_call(self, recipe: Recipe, folder: Path) -> tuple[list[str], Path, dict[str, str]]:
+        for name in ("out", "work", "home", "tmp", "var-tmp"):
+            (folder / name).mkdir()
+        for name in ("tmp", "var-tmp"):
+            (folder / name).chmod(0o1777)
+        ids = self.sandbox.root
+        context = Path(self._stage, "context") if ids else recipe.context
+        place = Path(self._stage, "build") if ids else folder
+        assert self.program is not None
+        arguments = [self.program, "--nocolor", "build", "--force", "--disable-cache"]
+        if self._compression:
+            arguments += ["--mksquashfs-args", self._compression]
+        if (recipe.context / "inputs").is_dir():
+            arguments += ["--bind", f"{context}/inputs:/mnt"]
+        arguments += ["--bind", f"{place}/tmp:/tmp", "--bind", f"{place}/var-tmp:/var/tmp"]
+        arguments += [f"{place}/out/image.sif", str(context / recipe.file.relative_to(recipe.context))]
+        environment = self._environment(place)
+        environment["SOURCE_DATE_EPOCH"] = str(recipe.epoch)
+        for prefix in ("APPTAINER", "SINGULARITY"):
+            names = [f"{prefix}_{name}" for name in _PASSED_ON]
+            environment |= {name: os.environ[name] for name in names if name in os.environ}
+        if recipe.network:
+            environment |= {name: os.environ[name] for name in _PROXIES if name in os.environ}
+        if not ids:
+            return arguments, recipe.context, environment
+        mounts = [
+            Tmpfs(self._stage, "size=1m,mode=755"),
+            Bind(recipe.context, str(context), make=True),
+            Bind(folder, str(place), make=True),
+        ]
+        inside = self.sandbox.argv(ids, arguments, network=recipe.network, workdir=str(context), mounts=mounts)
+        return inside, recipe.context, environment
+
+    def _environment(self, place: Path | str) -> dict[str, str]:
+        """The variables of an Apptainer process: nothing of the caller's but PATH."""
+        environment = {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8", "HOME": f"{place}/home"}
+        for prefix in ("APPTAINER", "SINGULARITY"):
+            environment |= {
+                f"{prefix}_TMPDIR": f"{place}/work",
+                f"{prefix}_CACHEDIR": f"{place}/home/cache",
+                f"{prefix}_CONFIGDIR": f"{place}/home/config",
+            }
+        return environment
+
+    def _build_failure(self, recipe: Recipe, watch: StepWatch, last: list[str], code: int, log: Path) -> Diagnostic:
+        doing = f"building `{recipe.target}`"
+        if out_of_space([*watch.tail, *last]):
+            return no_space(self.name, doing, self._workspace.root)
+        if code == CANNOT and last and last[-1].startswith(MARK):
+            return error(codes.ENGINE_FAILED, None, engine=self.name, doing=doing, reason=last[-1].removeprefix(MARK), log=log)
+        if watch.line is None:
+            failure = "it ends before the first step"
+        else:
+            status = re.search(r"exit status (\d+)", " ".join(last))
+            failure = f"the step “{watch.title}” ends with exit status {status[1]}" if status else f"the step “{watch.title}” fails"
+        tail = [line for line in watch.tail if not line.startswith(("FATAL:", "INFO:"))] or list(last)
+        return build_failed(recipe, self.name, origin(recipe, watch.line), failure, tail, log)
+
+    def _finish(self, recipe: Recipe, made: Path, log: Path) -> tuple[Path, str] | Diagnostic:
+        try:
+            sif.check(made)
+            sif.normalise(made, recipe.epoch)
+        except FileNotFoundError:
+            reason = "it reports success and leaves no image"
+            return error(codes.ENGINE_FAILED, None, engine=self.name, doing=f"building `{recipe.target}`", reason=reason, log=log)
+        except sif.BadSif as failure:
+            return error(codes.BROKEN_IMAGE, None, image=f"{recipe.target}.sif", reason=failure)
+        made.chmod(0o755)
+        final = self._workspace.sif / f"{recipe.target}.sif"
+        digest = sif.file_digest(made)
+        os.replace(made, final)
+        return final, digest
+
+    # running
+
+    def run(self, image: str, command: Command) -> RunResult:
+        began = time.monotonic()
+        doing = "running a command"
+        try:
+            sif.check(Path(image))
+            folder = self._new_folder()
+            try:
+                result = self._run(Path(image), command, folder)
+            finally:
+                self._remove(folder)
+        except sif.BadSif as failure:
+            return RunFailed(error(codes.BROKEN_IMAGE, None, image=image, reason=failure), time.monotonic() - began)
+        except OSError as failure:
+            return RunFailed(self._system_failure(doing, failure), time.monotonic() - began, lacking=True)
+        if isinstance(result, Diagnostic):
+            return RunFailed(result, time.monotonic() - began, lacking=True)
+        return result
+
+    def _run(self, image: Path, command: Command, folder: Path) -> CommandResult | Diagnostic:
+        started = f"reproc-{secrets.token_hex(16)}\n"
+        wrapped = ("/bin/sh", "-c", f'printf "{started[:-1]}\\n" >&2; exec "$@"', "sh", *command.arguments)
+        arguments, environment = self._run_call(image, command, wrapped, folder)
+        done = capture(
+            arguments,
+            environment=environment,
+            folder=folder,
+            timeout=command.timeout,
+            limit=contract.OUTPUT_LIMIT,
+        )
+        return self._result(done, started.encode())
+
+    def _run_call(
+        self, image: Path, command: Command, wrapped: tuple[str, ...], folder: Path
+    ) -> tuple[list[str], dict[str, str]]:
+        for name in ("home", "work", "scratch"):
+            (folder / name).mkdir()
+        ids = self.sandbox.user
+        place = self._stage if ids else str(folder)
+        assert self.program is not None
+        arguments = [self.program, "--silent", "exec", "--userns", "--cleanenv", "--containall", "--no-privs"]
+        arguments += ["--uts", "--hostname", contract.HOSTNAME, "--no-mount", "/etc/localtime"]
+        arguments += ["--pwd", command.workdir, "--workdir", f"{place}/scratch"]
+        if command.gpu:
+            arguments.append("--nv")
+        if not ids:
+            arguments += ["--home", contract.HOME]
+            if not command.network:
+                arguments += ["--net", "--network", "none"]
+            return [*arguments, str(image), *wrapped], self._environment(place)
+        (folder / "passwd").write_text(f"root:x:0:0:root:/root:/bin/sh\n{contract.PASSWD_ENTRY}", encoding="ascii")
+        (folder / "group").write_text(f"root:x:0:\n{contract.GROUP_ENTRY}", encoding="ascii")
+        mounts = [
+            Tmpfs(self._stage, "mode=755"),
+            Bind(image, f"{place}/image.sif", make=True),
+            Bind(folder / "work", f"{place}/work", make=True),
+            Bind(folder / "passwd", "/etc/passwd"),
+            Bind(folder / "group", "/etc/group"),
+            Tmpfs(f"{place}/scratch", f"size={contract.TMPFS_SIZE},mode=755", make=True),
+        ]
+        owned = [Owned(f"{place}/{name}", 0o755) for name in ("home", "work", "scratch")]
+        inside = self.sandbox.argv(
+            ids,
+            [*arguments, f"{place}/image.sif", *wrapped],
+            network=command.network,
+            workdir="/",
+            mounts=mounts,
+            folders=owned,
+            limits={"nofile": contract.NOFILE, "core": contract.CORE},
+        )
+        return inside, self._environment(place)
+
+    def _result(self, done: Finished, started: bytes) -> CommandResult | Diagnostic:
+        at = done.stderr.data.find(started)
+        if at < 0 and done.code is not None:
+            text = done.stderr.data.decode("utf-8", "replace")
+            if out_of_space(text.splitlines()):
+                return no_space(self.name, "starting a container", self._workspace.root)
+            reason = _reason(text) or f"it ends with exit status {done.code}"
+            return error(codes.ENGINE_FAILED, None, engine=self.name, doing="starting a container", reason=reason, output="\n".join(text.splitlines()[-TAIL:]))
+        stderr = Captured("", 0, False) if at < 0 else done.stderr.captured(at + len(started))
+        return CommandResult(done.code, done.stdout.captured(), stderr, done.seconds, done.code is None)
+
+    # leaving
+
+    def _new_folder(self) -> Path:
+        self._folders += 1
+        folder = self._workspace.temporary / f"{self.name}-{self._folders}"
+        folder.mkdir(parents=True)
+        return folder
+
+    def _remove(self, folder: Path) -> None:
+        """Removes a folder; files of other ids, which only a namespace's root may remove, included."""
+        if remove_tree(folder) or self.sandbox.root is None:
+            return
+        arguments = ["rm", "-rf", "--", str(folder)]
+        inside = self.sandbox.argv(self.sandbox.root, arguments, network=False, workdir="/")
+        subprocess.run(inside, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+
+    def close(self) -> None:
+        for folder in sorted(self._workspace.temporary.glob(f"{self.name}-*")):
+            self._remove(folder)
+
+    def _system_failure(self, doing: str, failure: OSError) -> Diagnostic:
+        text = failure.strerror or str(failure)
+        if out_of_space([text]):
+            return no_space(self.name, doing, self._workspace.root)
+        return error(codes.ENGINE_FAILED, None, engine=self.name, doing=doing, reason=text)
+
+
+def _version(program: str) -> str | None:
+    """The version of an Apptainer or SingularityCE program, as in `apptainer 1.4.5`."""
+    try:
+        done = subprocess.run([program, "--version"], capture_output=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    match = re.fullmatch(r"(\S+) version (\S+)\s*", done.stdout.decode("utf-8", "replace"))
+    return f"{match[1]} {match[2]}" if match and done.returncode == 0 else None
+
+
+def _fuse_detail() -> Detail:
+    mounter = shutil.which("squashfuse_ll") or shutil.which("squashfuse")
+    if os.access("/dev/fuse", os.R_OK | os.W_OK) and os.stat("/dev/fuse").st_mode & 0o006 == 0o006:
+        return Detail("fuse", True, "images are mounted" if mounter else "images are mounted by Apptainer's own squashfuse")
+    return Detail("fuse", False, "/dev/fuse cannot be used: images are unpacked for every test", "`chmod 666 /dev/fuse`")
+
+
+def _reason(text: str) -> str | None:
+    """What an engine's last complaint says, without its own prefixes."""
+    lines = [line for line in text.splitlines() if line.startswith(("FATAL:", "ERROR:", MARK))]
+    return re.sub(rf"^(FATAL:|ERROR:|{MARK})\s*", "", lines[-1]) if lines else None
