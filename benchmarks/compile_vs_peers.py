@@ -18,6 +18,7 @@ import argparse
 import json
 import os
 import platform
+import shlex
 import shutil
 import statistics
 import subprocess
@@ -35,30 +36,28 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 PEERS = HERE / "peers.txt"
 
-SPEC = """\
-reproc 1
-base debian bookworm
-system { packages libfftw3-dev git }
-toolchain gcc 12 { default }
-python 3.11 { packages numpy==1.26.4 scipy==1.11.4 }
-env { OMP_NUM_THREADS 1 }
-target small { }
-target large { system { packages libhdf5-dev } }
-test "numpy" { run "python -c 'import numpy'" }
-"""
+QUICKSTART = ROOT / "specs" / "quickstart"
 
+# What the quickstart holds, as the peers can say it: no digests, one target, one format.
 HPCCM_RECIPE = """\
-Stage0 += baseimage(image='debian:12', _distro='ubuntu22')
-Stage0 += apt_get(ospackages=['libfftw3-dev', 'git', 'gcc-12', 'g++-12'])
-Stage0 += python(python2=False)
-Stage0 += pip(packages=['numpy==1.26.4', 'scipy==1.11.4'], pip='pip3')
-Stage0 += environment(variables={'OMP_NUM_THREADS': '1'})
+Stage0 += baseimage(image='debian:12', _distro='ubuntu22', _as='build')
+Stage0 += apt_get(ospackages=['gcc-12', 'libc6-dev'])
+Stage0 += copy(src='src', dest='/opt/src/fit')
+Stage0 += shell(commands=['gcc-12 -O2 -o fit /opt/src/fit/fit.c -lm', 'install -D fit /opt/fit/bin/fit'])
+Stage1 += baseimage(image='debian:12', _distro='ubuntu22')
+Stage1 += python(python2=False)
+Stage1 += pip(packages=['numpy==1.26.4'], pip='pip3')
+Stage1 += copy(_from='build', src='/opt/fit', dest='/opt/fit')
+Stage1 += copy(src=['compare.py', 'data/quartet.csv'], dest='/opt/quickstart/')
+Stage1 += environment(variables={'QUARTET': '/opt/quickstart/quartet.csv', 'PATH': '/opt/fit/bin:$PATH'})
 """
 
 NEURODOCKER_ARGUMENTS = (
-    "generate docker --pkg-manager apt --base-image debian:12 --install libfftw3-dev git gcc-12 g++-12 "
-    "--miniconda version=latest conda_install=numpy=1.26.4 --env OMP_NUM_THREADS=1"
-).split()
+    "generate docker --pkg-manager apt --base-image debian:12 --install gcc-12 libc6-dev "
+    "--copy src /opt/src/fit --run gcc-12\\ -O2\\ -o\\ /usr/local/bin/fit\\ /opt/src/fit/fit.c\\ -lm "
+    "--miniconda version=latest pip_install=numpy==1.26.4 "
+    "--copy compare.py data/quartet.csv /opt/quickstart/ --env QUARTET=/opt/quickstart/quartet.csv"
+)
 
 
 @dataclass(frozen=True)
@@ -118,22 +117,27 @@ def peers_environment() -> Path:
     return place / "bin"
 
 
-def contenders(work: Path, spec: Path | None) -> list[Contender]:
-    """The commands, reproc's first, each with what it needs in `work`."""
+def own_copy(spec: Path, work: Path) -> Path:
+    """A copy of a spec's folder, with its lock, in which nothing has been compiled yet."""
+    copy = work / "spec"
+    shutil.copytree(spec, copy, ignore=shutil.ignore_patterns(".reproc", "containers"))
+    if not (copy / "repro.lock").exists():
+        print(f"{spec} has no repro.lock: reading one is not measured", file=sys.stderr)
+    return copy
+
+
+def contenders(work: Path, spec: Path) -> list[Contender]:
+    """The commands, with what they need in `work`."""
     peers = peers_environment()
-    if spec is None:
-        spec = work / "spec"
-        spec.mkdir()
-        (spec / "repro.spec").write_text(SPEC, encoding="utf-8")
     recipe = work / "recipe.py"
     recipe.write_text(HPCCM_RECIPE, encoding="utf-8")
     reproc = Path(sys.executable).with_name("reproc")
     start = (str(reproc),) if reproc.exists() else (sys.executable, "-m", "reproc")
     return [
         Contender("python", (sys.executable, "-c", "pass"), work),
-        Contender("reproc", (*start, "-q", "compile", str(spec), "-o", str(work / "containers")), work),
+        Contender("reproc", (*start, "-q", "compile", str(spec)), work),
         Contender("hpccm", (str(peers / "hpccm"), "--recipe", str(recipe), "--format", "docker"), work),
-        Contender("neurodocker", (str(peers / "neurodocker"), *NEURODOCKER_ARGUMENTS), work),
+        Contender("neurodocker", (str(peers / "neurodocker"), *shlex.split(NEURODOCKER_ARGUMENTS)), work),
     ]
 
 
@@ -200,13 +204,13 @@ def main() -> int:
     """Measures, prints, and returns 1 if the ratio to hpccm is over the limit."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--rounds", type=int, default=15, help="how often each runs (default 15)")
-    parser.add_argument("--spec", type=Path, help="a folder with a repro.spec (default: one made for this)")
+    parser.add_argument("--spec", type=Path, default=QUICKSTART, help="a spec's folder (default: quickstart)")
     parser.add_argument("--json", type=Path, help="where the result is written as JSON (default: stdout)")
     parser.add_argument("--limit", type=float, help="exit with 1 if reproc takes more than this times hpccm")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="reproc-bench-") as folder:
-        spec = options.spec.resolve() if options.spec else None
-        costs = measure(contenders(Path(folder), spec), options.rounds)
+        work = Path(folder)
+        costs = measure(contenders(work, own_copy(options.spec, work)), options.rounds)
     found = report(costs, options.rounds)
     print_table(costs, found)
     text = json.dumps(found, indent=2, ensure_ascii=False) + "\n"

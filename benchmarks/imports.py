@@ -16,7 +16,7 @@ from collections import Counter
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from compile_vs_peers import SPEC  # noqa: E402  (a script's neighbour)
+from compile_vs_peers import QUICKSTART, own_copy  # noqa: E402  (a script's neighbour)
 
 WORLD = frozenset(["docker", "dulwich", "lark", "pydantic", "requests", "spython", "urllib3", "uv"])
 HEAVY = {
@@ -56,16 +56,13 @@ def show(title: str, times: dict[str, int], top: int) -> None:
 def main() -> int:
     """Prints the tables; 1 if something heavy is imported."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--spec", type=Path, help="a folder with a repro.spec (default: one made for this)")
+    parser.add_argument("--spec", type=Path, default=QUICKSTART, help="a spec's folder (default: quickstart)")
     parser.add_argument("--top", type=int, default=12, help="how many packages to show")
     options = parser.parse_args()
     status = 0
     with tempfile.TemporaryDirectory(prefix="reproc-bench-") as folder:
-        spec = options.spec or Path(folder) / "repro.spec"
-        if options.spec is None:
-            spec.write_text(SPEC, encoding="utf-8")
         commands = {
-            "compile": ["-q", "compile", str(spec), "-o", str(Path(folder) / "containers")],
+            "compile": ["-q", "compile", str(own_copy(options.spec, Path(folder)))],
             "--version": ["--version"],
             "--help": ["--help"],
         }

@@ -11,7 +11,7 @@ from reproc.lock.model import BootstrapBase
 from reproc.lock.requests import BootstrapRequest, TargetRequest
 from reproc.lower import Shape, base_archive
 from reproc.pipeline import Project, graph, render
-from reproc.registry import backends
+from reproc.registry import backend
 from reproc.version import VERSION
 
 
@@ -58,19 +58,17 @@ def _recipes_of(
     found += lowered.diagnostics
     target = next(each for each in project.spec.targets if each.name == request.name)
     files: list[RecipeFile] = []
-    for backend in backends():
-        if (
-            lowered.value is None
-            or backend.name not in (names or target.backends)
-            or backend.name not in target.backends
-        ):
+    for name in target.backends if lowered.value else ():
+        if names and name not in names:
             continue
-        rendered = render(lowered.value, backend, Shape.STANDALONE)
-        found += rendered.diagnostics
-        for artifact in rendered.value or ():
-            files.append(
-                RecipeFile(f"{request.name}/{artifact.filename}", artifact.text, request.name, backend.name)
-            )
+        loaded = backend(name)
+        found += loaded.diagnostics
+        rendered = (
+            render(lowered.value, loaded.value, Shape.STANDALONE) if lowered.value and loaded.value else None
+        )
+        found += rendered.diagnostics if rendered else ()
+        for artifact in (rendered.value if rendered else None) or ():
+            files.append(RecipeFile(f"{request.name}/{artifact.filename}", artifact.text, request.name, name))
     return files
 
 

@@ -16,7 +16,7 @@ from reproc.lock.vendor import materialise
 from reproc.lower import Shape
 from reproc.pipeline import Project, graph, render
 from reproc.progress import Progress
-from reproc.registry import backends
+from reproc.registry import backend
 from reproc.verify.plan import Recipe, TargetPlan
 
 STATE = ".reproc"
@@ -44,7 +44,9 @@ def prepare(
             plans.extend(() if plan is None else (plan,))
     except OSError as problem:
         found.append(
-            error(codes.NOT_WRITABLE, None, path=problem.filename or STATE, problem=problem.strerror or problem)
+            error(
+                codes.NOT_WRITABLE, None, path=problem.filename or STATE, problem=problem.strerror or problem
+            )
         )
         return Outcome(None, tuple(found))
     complete = len(plans) == len(requests)
@@ -73,19 +75,24 @@ def _target(
     materialise(lowered.value.inputs, store, context)
     target = next(each for each in project.spec.targets if each.name == request.name)
     recipes: dict[str, Recipe] = {}
-    for backend in backends():
-        if backend.name not in target.backends or backend.name not in (names or target.backends):
+    for name in target.backends:
+        if names and name not in names:
             continue
-        rendered = render(lowered.value, backend, Shape.VENDORED)
+        loaded = backend(name)
+        rendered = (
+            render(lowered.value, loaded.value, Shape.VENDORED)
+            if loaded.value
+            else Outcome(None, loaded.diagnostics)
+        )
         found += rendered.diagnostics
         if rendered.value is None:
             return None
         for artifact in rendered.value:
             write_atomically(context / artifact.filename, artifact.text.encode())
         first = rendered.value[0]
-        recipes[backend.name] = Recipe(
+        recipes[name] = Recipe(
             target=request.name,
-            backend=backend.name,
+            backend=name,
             context=context,
             file=context / first.filename,
             epoch=lowered.value.epoch,
@@ -99,7 +106,9 @@ def _target(
 
 def _needs_network(graph: BuildGraph) -> bool:
     steps = [step for stage in graph.stages for step in stage.steps]
-    return any(isinstance(step, FetchGit) or (isinstance(step, Run | Script) and step.network) for step in steps)
+    return any(
+        isinstance(step, FetchGit) or (isinstance(step, Run | Script) and step.network) for step in steps
+    )
 
 
 def image_tag(root: Path, target: str) -> str:

@@ -47,4 +47,6 @@ def test_every_code_is_hit(area: object) -> None:
 
 
 def test_no_orphan_goldens() -> None:
-    assert [path for path in CORPUS.glob("reject/*/*/expected.txt") if not (path.parent / "repro.spec").exists()] == []
+    assert [
+        path for path in CORPUS.glob("reject/*/*/expected.txt") if not (path.parent / "repro.spec").exists()
+    ] == []

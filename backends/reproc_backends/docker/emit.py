@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from posixpath import normpath
+from typing import assert_never
 
 from reproc.graph import (
     INPUTS,
@@ -14,6 +15,7 @@ from reproc.graph import (
     Image,
     Rootfs,
     Run,
+    Script,
     SetEnv,
     Stage,
     Variable,
@@ -98,16 +100,14 @@ class _Dockerfile:
         graph = self.graph
         name = comment(graph.target)
         lines = [
-            f"Dockerfile of the target {name}, made by reproc from {comment(graph.spec_path)}: edit that, not this.",
-            "It needs BuildKit (Docker 28 or newer, or `docker buildx`). From the folder that it copies from:",
+            f"Dockerfile of the target {name}, made by reproc from {comment(graph.spec_path)}: edit that,",
+            "not this. It needs BuildKit (Docker 28 or newer). From the folder that it copies from:",
             f"    docker build --platform {comment(graph.platform)} -f PATH/OF/THIS/Dockerfile -t {name} .",
         ]
         if not graph.locked:
             lines.append("UNLOCKED: made without a lock, so that a build on another day may differ.")
         lines += [comment(note) for note in graph.notes]
-        lines.append("hadolint global ignore=DL3059")
-        lines.append("(DL3059 would have RUNs merged: one for each step keeps the cache and names what failed.)")
-        return lines
+        return lines + _waivers(graph)
 
     def _roots(self) -> list[_StageView]:
         return [
@@ -137,6 +137,8 @@ class _Dockerfile:
                 settings = ["USER root", "WORKDIR /"]
                 if self.comments:
                     comments = _image_comments(reference, digest)
+            case _:
+                assert_never(stage.base)
         settings.append(f"ARG SOURCE_DATE_EPOCH={self.graph.epoch}")
         if self.comments:
             said = "the image" if last else f"stage {stage.name}"
@@ -184,6 +186,17 @@ class _Dockerfile:
         while isinstance(stage.base, FromStage):
             stage = by_name[stage.base.stage]
         return isinstance(stage.base, Image)
+
+
+def _waivers(graph: BuildGraph) -> list[str]:
+    """The rules of hadolint that do not fit what stands in the recipe, each with the reason."""
+    steps = [step for stage in graph.stages for step in stage.steps]
+    reasons = {"DL3059": "one RUN a step keeps the cache, and a failure names its step"}
+    if any(isinstance(step, Script) for step in steps):
+        reasons["DL3003"] = "every RUN is a script of its own, whose `cd` ends with it"
+        reasons["DL4006"] = "a pipe in an author's script means what POSIX says"
+    names = sorted(reasons)
+    return [f"hadolint global ignore={','.join(names)}", *(f"({name}: {reasons[name]})" for name in names)]
 
 
 def _image_comments(reference: str, digest: str | None) -> list[str]:

@@ -69,7 +69,8 @@ class StepEmitter:
                 passing.pop(each.name, None)
             passing.update({each.name: each for each in step.variables if each not in env})
             if env:
-                yield Emitted(step, [block("ENV", [f"{each.name}={docker_value(each.value)}" for each in env])])
+                pairs = [f"{each.name}={docker_value(each.value)}" for each in env]
+                yield Emitted(step, [block("ENV", pairs)])
 
     def _instructions(self, step: Step, passing: dict[str, Variable]) -> list[list[str]]:
         exports = [export(each.name, each.value) for each in passing.values()]

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reproc.graph import APPS, App, BuildGraph, CopyKept, FromStage, Image, Rootfs, Stage, Step
+from typing import assert_never
+
+from reproc.graph import APPS, App, BuildGraph, FromStage, Image, Rootfs, Stage, Step
 from reproc.target.backend import Artifact, Feature, LegalGraph
 from reproc.target.quoting import byte_string, comment, def_holds, export, quote
 from reproc_backends.layout import NUMBER, Places, place_of, render
 from reproc_backends.singularity.sections import in_small_sections
-from reproc_backends.singularity.setup import opening, unpack_rootfs
+from reproc_backends.singularity.setup import make_place, opening, unpack_rootfs
 from reproc_backends.singularity.steps import PLACE, Kept, Parts, StepEmitter
 
 _PACKAGE = "reproc_backends.singularity"
 _BUILD_DATE = ("org.label-schema.build-date", "fixed")
-"""Apptainer writes the day of the build into this label; a fixed value (with `build --force`) keeps bytes equal."""
+"""Apptainer writes the day of the build there; a fixed value, with `build --force`, keeps the bytes equal."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,8 @@ class _Definition:
         name = comment(graph.target)
         bind = ' --bind "$PWD/inputs:/mnt"' if graph.inputs else ""
         lines = [
-            f"Definition of the target {name}, made by reproc from {comment(graph.spec_path)}: edit that, not this.",
+            f"Definition of the target {name}, made by reproc from {comment(graph.spec_path)}: edit that,",
+            "not this.",
             "For Apptainer and SingularityCE 3.9 or newer. From the folder that it copies from:",
             f"    apptainer build{bind} {name}.sif PATH/OF/THIS/Singularity.def",
         ]
@@ -122,11 +125,14 @@ class _Definition:
                     comments.append(f"{comment(reference)} floats until `reproc lock` pins its digest")
             case FromStage():
                 raise AssertionError("legalize inlines parent stages")
+            case _:
+                assert_never(stage.base)
         parts = [(step, self.steps.parts(step, stage.name)) for step in stage.steps]
-        setup += [self._view(step, part.setup) for step, part in parts if part.setup]
+        brought = [self._view(step, part.setup, marked=False) for step, part in parts if part.setup]
+        if brought:
+            setup += [_StepView(self.places.mark(stage.origin), [], make_place()), *brought]
         if setup:
-            uses_place = any(part.setup for _, part in parts)
-            setup.insert(0, _StepView(self.places.mark(stage.origin), [], opening(uses_place)))
+            setup.insert(0, _StepView(self.places.mark(stage.origin), [], opening()))
         if self.comments:
             said_of = "the image" if last else f"stage {stage.name}"
             comments.insert(0, f"---- {said_of}{place_of(stage.origin)}")
@@ -139,13 +145,17 @@ class _Definition:
             name=stage.name if len(self.graph.stages) > 1 else "",
             files=[_FilesView(name, paths) for name, paths in self.kept.arriving(stage)],
             setup=setup,
-            opening=self._opening(stage, [part for _, part in parts]),
+            opening=self._opening([part for _, part in parts]),
             post=post + self._ending(stage, last),
         )
 
-    def _opening(self, stage: Stage, parts: list[Parts]) -> list[str]:
-        lines = ["set -eu", "umask 022", "cd /", export("SOURCE_DATE_EPOCH", str(self.graph.epoch))]
-        if any(part.uses_place for part in parts) or self.kept.leaving(stage.name):
+    def _opening(self, parts: list[Parts]) -> list[str]:
+        # The runtime adds this to the library path, which would get into what is built here.
+        lines = ["set -eu", "umask 022", "cd /"]
+        lines.append('LD_LIBRARY_PATH=$(echo "${LD_LIBRARY_PATH:-}" | sed "s|:*/[.]singularity[.]d/libs||")')
+        lines.append('[ -n "$LD_LIBRARY_PATH" ] || unset LD_LIBRARY_PATH')
+        lines.append(export("SOURCE_DATE_EPOCH", str(self.graph.epoch)))
+        if any(part.uses_place for part in parts):
             lines.append(f"mkdir -p {PLACE}")
         return lines
 
@@ -156,7 +166,8 @@ class _Definition:
             members = " ".join(quote(f".{path.rstrip('/')}") for path in step.paths)
             views.append(self._view(step, [f"tar -C / --numeric-owner -cpf {tar} {members}"]))
         if last:
-            lines = [] if self.graph.runtime.workdir == "/" else [f"mkdir -p {quote(self.graph.runtime.workdir)}"]
+            workdir = self.graph.runtime.workdir
+            lines = [] if workdir == "/" else [f"mkdir -p {quote(workdir)}"]
             lines += [line for pair in self.graph.runtime.labels for line in _late_label(*pair)]
             lines += self.steps.removal(stage)
             if lines:
@@ -214,6 +225,6 @@ def _late_label(name: str, value: str) -> list[str]:
 
 
 def _help_lines(text: str) -> list[str]:
-    """Lines of a help section, where nothing can be escaped: a `%` that leads gets a backslash, `{{` a blank."""
-    lines = (line.rstrip().replace("{{", "{ {") for line in text.split("\n"))
-    return [f"\\{line.lstrip()}" if line.lstrip().startswith("%") else line for line in lines] if text else []
+    """Lines of a help section, which knows no escapes: a `%` that leads gets a backslash, `{{` a blank."""
+    lines = (line.rstrip().replace("{{", "{ {") for line in text.strip().split("\n"))
+    return [f"\\{line.lstrip()}" if line.lstrip().startswith("%") else line for line in lines] if text.strip() else []

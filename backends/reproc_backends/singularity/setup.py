@@ -8,13 +8,13 @@ from reproc.graph import CopyFile, CopyIn, FetchGit, Rootfs
 from reproc.target.quoting import feeds, quote
 
 PLACE = "/.reproc"
-"""A directory directly below the image's root, where things wait for their step; gone from the finished image."""
+"""A directory directly below the image's root, where things wait for their step; not in the finished image."""
 _CANONICAL = "--owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX"
 
 
-def opening(uses_place: bool) -> list[str]:
+def opening() -> list[str]:
     """The first lines: they refuse to go on without a root file system that is one."""
-    lines = [
+    return [
         "set -eu",
         "umask 022",
         'root="${APPTAINER_ROOTFS:-${SINGULARITY_ROOTFS:-}}"',
@@ -22,14 +22,11 @@ def opening(uses_place: bool) -> list[str]:
         '    echo "reproc: there is no root file system to write to" >&2; exit 1',
         "fi",
     ]
-    if uses_place:
-        lines += [
-            f'if [ -L "$root{PLACE}" ]; then',
-            f'    echo "reproc: the base image has a link at {PLACE}" >&2; exit 1',
-            "fi",
-            f'mkdir -p "$root{PLACE}"',
-        ]
-    return lines
+
+
+def make_place() -> list[str]:
+    """A line that makes `PLACE`, or stops where the base has it: what lies there could lead out of the image."""
+    return [f'mkdir "$root{PLACE}"']
 
 
 def unpack_rootfs(rootfs: Rootfs) -> list[str]:
@@ -37,14 +34,14 @@ def unpack_rootfs(rootfs: Rootfs) -> list[str]:
     path = quote(_operand(rootfs.path))
     lines = [
         f"if [ ! -f {path} ]; then",
-        f"    echo \"reproc: there is no \"{path}\" in $PWD\" >&2; exit 1",
+        f"    echo {quote(f'reproc: there is no {rootfs.path} in the current directory')} >&2; exit 1",
         "fi",
     ]
     if rootfs.sha256:
         lines += [
             f"sum=$(sha256sum < {path})",
             f'if [ "${{sum%% *}}" != {rootfs.sha256} ]; then',
-            f'    echo "reproc: "{path}" is not what the recipe was made for" >&2; exit 1',
+            f"    echo {quote(f'reproc: {rootfs.path} is not what this recipe was made for')} >&2; exit 1",
             "fi",
         ]
     return [*lines, f'tar --numeric-owner -xpf {path} -C "$root"']
@@ -63,13 +60,15 @@ def pack_file(step: CopyFile, copy: str) -> list[str]:
 
 
 def fetch_git(step: FetchGit, tar: str) -> list[str]:
-    """Lines that fetch one commit with the host's git and put its tree into a tar."""
+    """Lines that fetch one commit with the host's git and put its tree into a tar.
+
+    Some servers give out single commits, others only whole histories.
+    """
     work = f'"$root{tar}.git"'
     git = f"git -C {work} -c core.autocrlf=false -c core.symlinks=true -c core.hooksPath=/dev/null"
     url = quote(step.url)
     return [
         f"git init -q {work}",
-        "# Some servers give out single commits, others only whole histories.",
         f"if ! {git} fetch -q --depth 1 {url} {step.commit}; then",
         f"    {git} fetch -q {url} '+refs/*:refs/reproc/*'",
         "fi",

@@ -20,7 +20,7 @@ from reproc.graph import (
     WriteFile,
 )
 from reproc.target.quoting import def_holds, export, quote, writes
-from reproc.target.shell import surroundings, write_file
+from reproc.target.shell import isolated, write_file
 from reproc_backends.singularity.setup import PLACE, fetch_git, pack_file, pack_files
 
 __all__ = ["PLACE", "Kept", "Parts", "StepEmitter"]
@@ -51,7 +51,7 @@ class Kept:
         for stage in graph.stages:
             for step in stage.steps:
                 if isinstance(step, CopyKept):
-                    self._tars.append((stage.name, step, f"{PLACE}/kept-{len(self._tars) + 1}.tar"))
+                    self._tars.append((stage.name, step, f"{PLACE}.kept-{len(self._tars) + 1}.tar"))
 
     def tar(self, step: CopyKept, stage: str) -> str:
         """The tar that the step of the stage unpacks."""
@@ -94,11 +94,7 @@ class StepEmitter:
             case Run():
                 return self._run(step)
             case Script():
-                # Like a RUN of Docker, it reads nothing from whoever builds.
-                start = f"exec {step.shell} -eu {_SCRIPT} < /dev/null"
-                text = step.text if step.text.endswith("\n") else f"{step.text}\n"
-                lines = [*writes(_SCRIPT, text, in_def=True), "(", *surroundings(step), start, ")"]
-                return Parts(lines, files=(_SCRIPT,))
+                return Parts(isolated(step, _SCRIPT, in_def=True), files=(_SCRIPT,))
             case WriteFile():
                 return Parts(write_file(step, in_def=True))
             case CopyIn() | FetchGit():
@@ -110,7 +106,7 @@ class StepEmitter:
                 return Parts(post, pack_file(step, copy), (copy,))
             case CopyKept():
                 tar = self._kept.tar(step, stage)
-                return Parts([f"tar -C / --numeric-owner -xpf {tar}", f"rm {tar}"], files=(tar,))
+                return Parts([f"tar -C / --numeric-owner -xpf {tar}", f"rm {tar}"])
             case SetEnv():
                 return Parts([export(each.name, each.value) for each in step.variables], marked=False)
             case _:
@@ -119,7 +115,7 @@ class StepEmitter:
     def _run(self, step: Run) -> Parts:
         text = "".join(f"{line}\n" for line in step.lines)
         if def_holds(text):
-            return Parts(["(", *step.lines, ")"])
+            return Parts(["(", *step.lines, ") < /dev/null"])
         lines = [*writes(_SCRIPT, text, in_def=True), f"/bin/sh -eu {_SCRIPT} < /dev/null"]
         return Parts(lines, files=(_SCRIPT,))
 

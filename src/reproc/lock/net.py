@@ -133,12 +133,12 @@ class Client:
             except requests.exceptions.ConnectionError as failure:
                 # a name that does not resolve or a port that refuses rarely changes its mind
                 if last or attempt > 0:
-                    raise self._lose(host, _plain(failure)) from failure
+                    raise self._lose(host, plain(failure)) from failure
             except requests.exceptions.Timeout as failure:
                 if last or attempt > 0:
                     raise self._lose(host, "it does not answer in time") from failure
             except requests.exceptions.RequestException as failure:
-                raise NotServed(url, _plain(failure)) from failure
+                raise NotServed(url, plain(failure)) from failure
             else:
                 if response.status_code not in _PASSING or last:
                     return response
@@ -222,15 +222,16 @@ def _lock(file: BinaryIO) -> bool:
         return False
 
 
-def _plain(failure: Exception) -> str:
+def plain(failure: Exception) -> str:
+    """Why a connection failed, in plain words."""
     text = str(failure)
     for sign, words in (
         ("NameResolutionError", "its name cannot be resolved"),
         ("Name or service not known", "its name cannot be resolved"),
+        ("ProxyError", "the proxy does not let it through"),
         ("Connection refused", "it refuses connections"),
         ("timed out", "it does not answer in time"),
         ("unreachable", "there is no way to it"),
-        ("ProxyError", "the proxy does not let it through"),
     ):
         if sign in text:
             return words

@@ -341,7 +341,7 @@ class TargetBlock(Layer):
 class Version(Block):
     """The language's version."""
 
-    number: str = value(l.WORD, "the language's version, 1")
+    number: str = value(l.STRING, "the language's version, 1")
 
 
 @dataclass(frozen=True, kw_only=True)

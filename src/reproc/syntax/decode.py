@@ -15,7 +15,12 @@ _SHOWN = 20
 """At most so many forbidden characters are told of; a file with more of them is no text."""
 
 _FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-_BOMS = ((b"\xff\xfe\x00\x00", "UTF-32"), (b"\x00\x00\xfe\xff", "UTF-32"), (b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16"))
+_MARKS = (
+    (b"\xff\xfe\x00\x00", "UTF-32"),
+    (b"\x00\x00\xfe\xff", "UTF-32"),
+    (b"\xff\xfe", "UTF-16"),
+    (b"\xfe\xff", "UTF-16"),
+)
 
 
 def decode(path: str, data: bytes) -> Outcome[SourceFile]:
@@ -45,9 +50,8 @@ def _plain(text: str) -> str:
 
 def _not_utf8(path: str, data: bytes, problem: UnicodeDecodeError) -> Diagnostic:
     before = _plain(data[: problem.start].decode("utf-8"))
-    # A carriage return just before the byte pairs with no line feed: the length stays that of the whole text's prefix.
     source = SourceFile(path, _plain(data.decode("utf-8", errors="replace")))
-    encoding = next((name for mark, name in _BOMS if data.startswith(mark)), None)
+    encoding = next((name for mark, name in _MARKS if data.startswith(mark)), None)
     at = min(len(before), len(source.text))
     span = Span(source, at, min(at + 1, len(source.text)))
     return error(codes.NOT_UTF8, span, byte=f"0x{data[problem.start]:02X}", encoding=encoding)

@@ -61,7 +61,7 @@ class Machine:
 
 @cache
 def _parser() -> tuple[Any, Any]:
-    """The parser and the module that it comes from; the generated one starts much faster and means the same."""
+    """The parser and the module that it comes from; the generated one starts faster and means the same."""
     from importlib import import_module
 
     try:
@@ -74,8 +74,8 @@ def _parser() -> tuple[Any, Any]:
 
 
 def _parser_by_lark() -> tuple[Any, Any]:
-    from reproc_grammar import START, grammar
-
     import lark
+
+    from reproc_grammar import START, grammar
 
     return lark.Lark(grammar(), parser="lalr", lexer="basic", start=START), lark

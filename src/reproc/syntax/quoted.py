@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from os.path import commonprefix
 
 from reproc.diagnostics.codes import syntax as codes
-from reproc.diagnostics.diagnostic import Code, Diagnostic
 from reproc.source import SourceFile, Span
+from reproc.syntax.reports import Report
 from reproc.syntax.tree import Hole
 
 Parts = tuple[str | Hole, ...]
-Report = Callable[..., None]
-"""Called with a code, a span and facts."""
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """What a name is; in a hole nothing else may stand."""
@@ -139,5 +136,3 @@ def _character(number: str, escape: str, span: Span, report: Report) -> str:
         return chr(int(number, 16))
     report(codes.NO_CHARACTER, span, escape=escape, reason=reason)
     return ""
-
-

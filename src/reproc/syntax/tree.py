@@ -46,7 +46,7 @@ class String:
 
 @dataclass(frozen=True)
 class Text:
-    """A text between triple quotes, without its common indentation and without a line end behind its last line."""
+    """A text between triple quotes, without its common indentation and its last line end."""
 
     parts: tuple[str | Hole, ...]
     span: Span = field(compare=False, repr=False)

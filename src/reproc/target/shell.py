@@ -5,10 +5,7 @@ from __future__ import annotations
 from posixpath import dirname
 
 from reproc.graph import Script, WriteFile
-from reproc.target.quoting import export, quote, words, writes
-
-LONGEST_ARGUMENT = 100_000
-"""Bytes; Linux takes 131,072 for one argument of a program (execve(2), MAX_ARG_STRLEN)."""
+from reproc.target.quoting import export, quote, writes
 
 
 def surroundings(step: Script) -> list[str]:
@@ -16,14 +13,14 @@ def surroundings(step: Script) -> list[str]:
     return [f"cd {quote(step.workdir)}", *(export(each.name, each.value) for each in step.environment)]
 
 
-def shell_holds(step: Script) -> bool:
-    """Whether the author's text can be one argument of a shell."""
-    return len(step.text.encode()) < LONGEST_ARGUMENT
+def isolated(step: Script, file: str, *, in_def: bool) -> list[str]:
+    """Lines that run the author's text in a shell of its own, from `file`, which they write.
 
-
-def isolated(step: Script) -> list[str]:
-    """Lines that run the author's text in a shell of its own, from within another script."""
-    return ["(", *surroundings(step), f"exec {words(step.shell, '-eu', '-c', step.text)} < /dev/null", ")"]
+    It reads nothing from whoever builds, as in a RUN of Docker.
+    """
+    text = step.text if step.text.endswith("\n") else f"{step.text}\n"
+    start = f"exec {step.shell} -eu {file} < /dev/null"
+    return [*writes(file, text, in_def=in_def), "(", *surroundings(step), start, ")"]
 
 
 def write_file(step: WriteFile, *, in_def: bool) -> list[str]:

@@ -1,0 +1,1 @@
+"""Builds recipes in real engines, runs the tests in the images and reports what held."""

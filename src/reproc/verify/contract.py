@@ -8,11 +8,11 @@ command, so that a test cannot tell them apart by it.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable
 
 from reproc import model
 from reproc.model import Jobs
+from reproc.target.quoting import quote
 from reproc.verify.engines.base import Command
 
 UID = GID = 1000
@@ -48,7 +48,7 @@ export HOME={HOME} USER={USER} TMPDIR=/tmp
 
 def _assignments(environment: model.Environment | None) -> Iterable[str]:
     for entry in environment.entries if environment else ():
-        name, value = entry.name, shlex.quote(entry.value)
+        name, value = entry.name, quote(entry.value)
         match entry.action:
             case "prepend":
                 yield f'{name}={value}"${{{name}:+:${name}}}"'

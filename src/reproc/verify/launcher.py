@@ -1,4 +1,4 @@
-"""Runs one command in namespaces of its own; a program by itself, started by `sandbox.py` and importing nothing of reproc.
+"""Runs one command in namespaces of its own: a program by itself, which `sandbox.py` starts.
 
 It reads a request as JSON from its only argument. Three processes stand between the caller and the command:
 the launcher, which writes the id maps; the namespace's keeper; and the first process of the new process
@@ -122,9 +122,10 @@ def _limit(request: dict[str, Any]) -> None:
     for name, (soft, hard) in request["limits"].items():
         kind = getattr(resource, f"RLIMIT_{name.upper()}")
         ceiling = resource.getrlimit(kind)[1]
-        if ceiling != resource.RLIM_INFINITY:
-            soft, hard = min(soft, ceiling), min(hard, ceiling)
-        resource.setrlimit(kind, (soft, hard))
+        if ceiling == resource.RLIM_INFINITY:
+            resource.setrlimit(kind, (soft, hard))
+        else:
+            resource.setrlimit(kind, (min(soft, ceiling), min(hard, ceiling)))
 
 
 def _execute(request: dict[str, Any]) -> NoReturn:
@@ -146,7 +147,7 @@ def _report(failure: BaseException) -> None:
 
 
 def _first_process(request: dict[str, Any]) -> int:
-    """The first process of the namespace: starts the command, reaps whatever is orphaned, ends with the command."""
+    """The namespace's first process: starts the command, reaps what is orphaned, ends with the command."""
     _mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
     child = os.fork()
     if child == 0:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from reproc import model
@@ -12,7 +12,7 @@ from reproc.source import Span
 
 @dataclass(frozen=True)
 class Recipe:
-    """A recipe in a materialised vendored context: `context` holds `file` and `inputs/`, nothing else is read."""
+    """A recipe in a materialised vendored context: `context` holds `file` and all that it reads."""
 
     target: str
     backend: str
@@ -58,5 +58,3 @@ class Options:
     """Whether an engine may reuse layers of earlier builds."""
     test: bool = True
     """False: build only (`reproc build`)."""
-    present: frozenset[str] = field(default_factory=frozenset)
-    """What tests may `need` and this machine has, as the caller knows it: `gpu`, `mpi`, `network`, `data`."""

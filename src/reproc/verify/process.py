@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -39,10 +40,8 @@ def stop(child: subprocess.Popen[bytes], grace: float = 0) -> None:
     """Ends a child and its process group, kindly first if there is a grace; returns when it is gone."""
     if child.poll() is None and grace:
         _signal(child, signal.SIGINT)
-        try:
+        with suppress(subprocess.TimeoutExpired):  # then the next line is what happens
             child.wait(grace)
-        except subprocess.TimeoutExpired:
-            pass  # the next line is what then happens
     _signal(child, signal.SIGKILL)
     child.wait()
     for stream in (child.stdout, child.stderr):

@@ -1,4 +1,4 @@
-"""Namespaces of our own round an engine that brings no daemon: what they can be here, and how a command gets into them."""
+"""Namespaces of our own round an engine without a daemon: what they can be here, and how to enter them."""
 
 from __future__ import annotations
 
@@ -157,7 +157,8 @@ def _root_ids() -> Ids | str:
     for file, own in (("/etc/subuid", os.geteuid()), ("/etc/subgid", os.getegid())):
         start = _subordinate(Path(file))
         if start is None:
-            return f"{file} gives this user no ids (as root: `usermod --add-subuids 100000-165535 --add-subgids 100000-165535 USER`)"
+            row = "--add-subuids 100000-165535 --add-subgids 100000-165535"
+            return f"{file} gives this user no ids (as root: `usermod {row} USER`)"
         maps.append(((0, own, 1), (1, start, _RANGE - 1)))
     return Ids(maps[0], maps[1], 0, 0, helper=True)
 

@@ -1,8 +1,9 @@
 """Reads the header of a SIF and sets what in it changes from build to build.
 
-A SIF (Singularity Image Format, version 01) is a header of 128 bytes, a table of descriptors of 585 bytes each,
-and the data objects that they point at: the def file, metadata, the squashfs. All numbers are little-endian.
-Two builds of the same tree differ only in the header's id (random) and in the times of header and descriptors.
+A SIF (Singularity Image Format, version 01) is a header of 128 bytes, a table of descriptors of 585 bytes
+each, and the data objects that they point at: the def file, metadata, the squashfs. All numbers are
+little-endian. Two builds of the same tree differ only in the header's id (random) and in the times of header
+and descriptors.
 The layout is that of the sif library (github.com/apptainer/sif, pkg/sif).
 """
 
@@ -19,8 +20,8 @@ from typing import BinaryIO
 
 _MAGIC = b"SIF_MAGIC\0"
 _HEADER = struct.Struct("<32s10s3s3s16s8q")
-"""Launch line, magic, version, architecture, id; times of making and of change, free and all descriptors, where
-the table begins, its size, where the data begins, their size."""
+"""Launch line, magic, version, architecture, id; times of making and of change, free and all descriptors,
+where the table begins, its size, where the data begins, their size."""
 _DESCRIPTOR = struct.Struct("<i?III7q128s384s")
 """Kind, used, id, group, link; offset, size, size with padding, two times, user, group; name, extra."""
 _TABLE_LIMIT = 4096
@@ -103,7 +104,7 @@ def _chunks(file: BinaryIO, offset: int, size: int) -> Iterator[bytes]:
 
 
 def normalise(path: Path, epoch: int) -> None:
-    """Sets every time to `epoch`, every owner to 0, and the id to one made from the objects' digests, in place.
+    """Sets, in place, times to `epoch`, owners to 0, and the id to one made from the objects' digests.
 
     Raises BadSif, also for a SIF that is signed: signatures cover descriptors, so signing comes afterwards.
     """

@@ -51,7 +51,7 @@ def is_dead(run_id: str) -> bool:
 
 
 def remove_tree(path: Path) -> bool:
-    """Whether the folder is gone; makes folders writable on the way, as an unpacked image may hold read-only ones."""
+    """Whether the folder is gone; read-only folders, which an unpacked image may hold, are made writable."""
 
     def retry(function: Callable[..., object], name: str, _: object) -> None:
         try:

@@ -25,7 +25,9 @@ def parser() -> Parser:
     """The command's arguments."""
     made = Parser("lock", COMMANDS["lock"].summary)
     made.spec()
-    made.add_argument("--check", action="store_true", help="change nothing; exit with 1 if the lock does not fit the spec")
+    made.add_argument(
+        "--check", action="store_true", help="change nothing; exit with 1 if the lock does not fit the spec"
+    )
     made.add_argument("--update-all", action="store_true", help="resolve everything anew, as of now")
     made.add_argument("--json", action="store_true", help="print the lock")
     return made
@@ -53,12 +55,18 @@ def run(options: Namespace, console: Console) -> int:
         if old is None:
             return WRONG_CALL
     if options.check:
-        stale = lock_file.stale(old, asked.value, path.parent) if old else tuple(each.name for each in asked.value)
+        stale = (
+            lock_file.stale(old, asked.value, path.parent)
+            if old
+            else tuple(each.name for each in asked.value)
+        )
         for name in stale:
             console.say(f"target `{name}` is not locked as the spec has it; run `reproc lock`")
         return DOES_NOT_HOLD if stale else DONE
     progress = console.progress()
-    resolved = resolve(asked.value, path.parent, Store(default_root()), progress, now=int(time.time()), old=old)
+    resolved = resolve(
+        asked.value, path.parent, Store(default_root()), progress, now=int(time.time()), old=old
+    )
     console.show(resolved.diagnostics)
     if resolved.value is None:
         unreachable = any(each.code in UNREACHABLE for each in resolved.diagnostics)
@@ -69,5 +77,8 @@ def run(options: Namespace, console: Console) -> int:
     except OSError as problem:
         console.show((error(codes.NOT_WRITABLE, None, path=str(place), problem=problem.strerror),))
         return WRONG_CALL
-    print(text if options.json else f"{place.as_posix()}{'' if written else '  (unchanged)'}", end="" if options.json else "\n")
+    print(
+        text if options.json else f"{place.as_posix()}{'' if written else '  (unchanged)'}",
+        end="" if options.json else "\n",
+    )
     return DONE

@@ -56,9 +56,9 @@ BAD_COMMIT = Code(
 TOO_MANY_LAYERS = Code(
     "E0508",
     "too-many-layers",
-    "the image would need {layers} layers, and Docker allows {limit}",
-    label="these steps cannot be merged",
-    help=("copy fewer things one by one, or put them together in one `code`",),
+    "too many stages stand on one another: the image would need more than {limit} layers",
+    label="the image is this deep",
+    help=("let fewer builds stand on one another",),
 )
 BAD_IMAGE_REFERENCE = Code(
     "E0509",

@@ -22,3 +22,9 @@ NO_SUCH_TARGET = Code(
 )
 NOT_WRITABLE = Code("E0705", "not-writable", "`{path}` cannot be written: {problem}")
 NO_SUCH_BACKEND = Code("E0706", "no-such-backend", "no target has a recipe of the kind `{name}`")
+REPORT_FORM = Code(
+    "E0707",
+    "unknown-report-form",
+    "`{path}` is not a report that this version can write",
+    help=("name a file that ends in `.json`",),
+)

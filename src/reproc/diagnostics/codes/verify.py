@@ -60,14 +60,8 @@ REQUIREMENT_MISSING = Code(
     label="needed here",
     help=("leave out `--require {word}` to skip such tests",),
 )
-NO_RECIPE = Code(
-    "E0610",
-    "no-recipe",
-    "`{target}` has no recipe for {engine}, which was asked for",
-    help=("add `{backend}` to the target's `backends`",),
-)
 REPORT_UNWRITABLE = Code(
-    "E0611",
+    "E0610",
     "report-unwritable",
     "the report `{path}` cannot be written: {reason}",
 )

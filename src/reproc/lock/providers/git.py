@@ -12,7 +12,7 @@ from reproc.diagnostics.codes import lock as codes
 from reproc.diagnostics.diagnostic import Diagnostic, Outcome, error
 from reproc.lock import tar
 from reproc.lock.model import GitTree, TreeEntry
-from reproc.lock.net import digest, host_of
+from reproc.lock.net import digest, host_of, plain
 from reproc.lock.problem import problem
 from reproc.lock.requests import GitRequest
 from reproc.lock.store import Store
@@ -181,9 +181,11 @@ def _told(request: GitRequest, trouble: Exception) -> Exception | None:
         case HTTPUnauthorized():
             return problem(codes.GIT_TROUBLE, at, url=url, reason="it asks for a login")
         case urllib3.exceptions.HTTPError():
-            return problem(codes.NETWORK, at, host=host_of(url), reason="the connection fails")
+            return problem(codes.NETWORK, at, host=host_of(url), reason=plain(trouble))
         case HangupException():
             return problem(codes.GIT_TROUBLE, at, url=url, reason="the connection was closed by the other side")
+        case GitProtocolError() if "ConnectionPool" in str(trouble):
+            return problem(codes.NETWORK, at, host=host_of(url), reason=plain(trouble))
         case GitProtocolError():
             return problem(codes.GIT_TROUBLE, at, url=url, reason=str(trouble).strip() or "the protocol broke down")
         case FileNotFoundError() if trouble.filename in ("ssh", b"ssh"):
@@ -191,7 +193,7 @@ def _told(request: GitRequest, trouble: Exception) -> Exception | None:
                 codes.TOOL_MISSING, at, tool="ssh", purpose=f"reading `{url}`", advice="install the package `openssh-client`",
             )
         case ConnectionError() | TimeoutError():
-            return problem(codes.NETWORK, at, host=host_of(url), reason="the connection fails")
+            return problem(codes.NETWORK, at, host=host_of(url), reason=plain(trouble))
         case _:
             return None
 

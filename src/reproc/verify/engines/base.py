@@ -126,5 +126,5 @@ class Engine(Protocol):
         ...
 
     def close(self) -> None:
-        """Removes what the engine object made beside images: containers, helper images, folders, processes."""
+        """Removes what it made beside images: containers, helper images, folders, processes."""
         ...

@@ -95,9 +95,7 @@ class BuildKitWatch:
 
     def _place(self, line: str) -> None:
         """Reads the client's excerpt: `Dockerfile:5`, then numbered lines, the failing ones marked `>>>`."""
-        if match := _PARSE.search(line):
-            self.first = self.last = int(match[1])
-        elif self.first is None and (match := _PLACE.fullmatch(line.strip())):
+        if (match := _PARSE.search(line)) or self.first is None and (match := _PLACE.fullmatch(line.strip())):
             self.first = self.last = int(match[1])
         elif self.first is not None and (match := _SHOWN.match(line)) and match[2]:
             self.last = max(self.last or 0, int(match[1]))
@@ -118,5 +116,9 @@ class BuildKitWatch:
         if match := _PARSE.search("\n".join(self.rest)):
             return f"line {match[1]} of the recipe is not understood: {match[2]}"
         complaint = next((line for line in reversed(self.rest) if line.startswith("ERROR: ")), "")
-        text = complaint.removeprefix("ERROR: ").removeprefix("failed to build: ").removeprefix("failed to solve: ")
+        text = (
+            complaint.removeprefix("ERROR: ")
+            .removeprefix("failed to build: ")
+            .removeprefix("failed to solve: ")
+        )
         return text[:300] or "it ends without a reason"

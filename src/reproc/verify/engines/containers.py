@@ -1,4 +1,4 @@
-"""Running commands through the Docker API, which Docker and Podman both speak; `docker` is imported when it is used."""
+"""Running commands through the Docker API, which Docker and Podman both speak; imports `docker` when used."""
 
 from __future__ import annotations
 
@@ -44,8 +44,6 @@ def translated() -> Iterator[None]:
     try:
         yield
     except errors.APIError as failure:
-        if failure.response is not None and failure.status_code and failure.status_code >= 500:
-            raise Refused(_first_line(failure.explanation)) from failure
         raise Refused(_first_line(failure.explanation)) from failure
     except errors.DockerException as failure:
         raise Lost(_first_line(failure)) from failure
@@ -106,7 +104,7 @@ class Containers:
     # an image with the contract's user
 
     def _prepare(self, image: str) -> str:
-        """The image with a passwd entry for the contract's user; the same image if it has one for that uid."""
+        """The image with a passwd entry for the contract's user; the same image if it has one."""
         if image in self._prepared:
             return self._prepared[image]
         api: Any = self._client.api

@@ -16,7 +16,16 @@ from typing import Any
 from reproc.diagnostics import Diagnostic, error
 from reproc.diagnostics.codes import verify as codes
 from reproc.progress import Progress
-from reproc.verify.engines.base import BuildFailed, BuildResult, Built, Command, Detail, Probe, RunFailed, RunResult
+from reproc.verify.engines.base import (
+    BuildFailed,
+    BuildResult,
+    Built,
+    Command,
+    Detail,
+    Probe,
+    RunFailed,
+    RunResult,
+)
 from reproc.verify.engines.buildkit import BuildKitWatch
 from reproc.verify.engines.containers import Containers, Lost, Refused, connect, translated
 from reproc.verify.engines.failures import build_failed, no_space, origin, out_of_space
@@ -28,8 +37,10 @@ _OLDEST_BUILDX = (0, 13)
 """The first with `--progress=rawjson` (github.com/docker/buildx, release notes of v0.13.0)."""
 _OLDEST_DOCKER = (23,)
 """The first whose BuildKit knows heredocs in its built-in front end."""
-_ADVICE = "Debian (from trixie) and Ubuntu: `apt-get install docker.io docker-buildx`; others: docs.docker.com/engine/install"
-_STORE_ADVICE = 'put {"features": {"containerd-snapshotter": true}} into /etc/docker/daemon.json and restart Docker'
+_ADVICE = "Debian (from trixie) and Ubuntu: `apt-get install docker.io docker-buildx`"
+_STORE_ADVICE = (
+    'put {"features": {"containerd-snapshotter": true}} into /etc/docker/daemon.json and restart Docker'
+)
 
 
 class DockerEngine:
@@ -71,10 +82,18 @@ class DockerEngine:
         if numbers(text) < _OLDEST_DOCKER:
             return Probe(self.name, False, text, f"Docker {text} is too old, recipes need 23", _ADVICE)
         if any(row.get("Name") == "Podman Engine" for row in version.get("Components") or ()):
-            return Probe(self.name, False, None, f"it is Podman that answers at {self._address}", "`-e podman`")
+            return Probe(
+                self.name, False, None, f"it is Podman that answers at {self._address}", "`-e podman`"
+            )
         buildx = _output(["docker", "buildx", "version"])
         if buildx is None:
-            return Probe(self.name, False, text, "its plugin buildx is not installed", "`apt-get install docker-buildx`")
+            return Probe(
+                self.name,
+                False,
+                text,
+                "its plugin buildx is not installed",
+                "`apt-get install docker-buildx`",
+            )
         plugin = buildx.split()[1] if len(buildx.split()) > 1 else ""
         if numbers(plugin) < _OLDEST_BUILDX:
             return Probe(self.name, False, text, f"buildx {plugin} is too old, 0.13 is needed", _ADVICE)
@@ -85,8 +104,15 @@ class DockerEngine:
         advice = "start it: `systemctl start docker`"
         path = Path(self._address.removeprefix("unix://"))
         with suppress(OSError):
-            if self._address.startswith("unix://") and path.exists() and not os.access(path, os.R_OK | os.W_OK):
-                reason, advice = f"this user may not use {path}", f"as root: `usermod -aG docker {os.environ.get('USER', 'USER')}`, then log in again"
+            if (
+                self._address.startswith("unix://")
+                and path.exists()
+                and not os.access(path, os.R_OK | os.W_OK)
+            ):
+                reason, advice = (
+                    f"this user may not use {path}",
+                    f"as root: `usermod -aG docker {os.environ.get('USER', 'USER')}`, then log in again",
+                )
         return Probe(self.name, False, None, reason, advice)
 
     def probe(self) -> Probe:
@@ -205,7 +231,9 @@ class DockerEngine:
         try:
             return self._containers.run(image, command)
         except Lost:
-            return RunFailed(error(codes.ENGINE_LOST, None, engine=self.name, doing="running a command"), 0, lacking=True)
+            return RunFailed(
+                error(codes.ENGINE_LOST, None, engine=self.name, doing="running a command"), 0, lacking=True
+            )
 
     def close(self) -> None:
         if self._made is not None:
@@ -224,7 +252,9 @@ def numbers(version: str) -> tuple[int, ...]:
 def _output(arguments: list[str]) -> str | None:
     """What a command prints; None if it fails."""
     try:
-        done = subprocess.run(arguments, stdin=subprocess.DEVNULL, capture_output=True, timeout=30, check=False)
+        done = subprocess.run(
+            arguments, stdin=subprocess.DEVNULL, capture_output=True, timeout=30, check=False
+        )
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else None
@@ -235,7 +265,12 @@ def _store_detail(info: dict[str, Any]) -> Detail:
     rows = dict(row for row in info.get("DriverStatus") or () if len(row) == 2)
     if rows.get("driver-type") == "io.containerd.snapshotter.v1":
         return Detail("image store", True, "containerd: the times of an image's files are set")
-    return Detail("image store", False, "not containerd's: the times of an image's files are those of the build", _STORE_ADVICE)
+    return Detail(
+        "image store",
+        False,
+        "not containerd's: the times of an image's files are those of the build",
+        _STORE_ADVICE,
+    )
 
 
 def _digest(metadata: Path) -> str | None:

@@ -19,10 +19,22 @@ TAIL = 40
 _MARKER = re.compile(r"==> reproc step ([0-9]{1,7}): (.*)")
 _NO_SPACE = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
 _HINTS = (
-    (re.compile(r"fatal error: (\S+\.h\w*): No such file"), "a header is missing: `{0}`; name the package that has it in `system {{ packages … }}`"),
-    (re.compile(r"cannot find -l(\S+)"), "a library is missing: `lib{0}`; name its development package in `system {{ packages … }}`"),
-    (re.compile(r"(?:sh|bash): (?:line )?\d*:? ?(\S+): (?:command )?not found"), "`{0}` is not in the image; name the package that has it in `system {{ packages … }}`"),
-    (re.compile(r"(?:Temporary failure in name resolution|Could not resolve host|Network is unreachable)"), "a build step has no network: what it needs must be declared, so that the lock pins it"),
+    (
+        re.compile(r"fatal error: (\S+\.h\w*): No such file"),
+        "a header is missing: `{0}`; name the package that has it in `system {{ packages … }}`",
+    ),
+    (
+        re.compile(r"cannot find -l(\S+)"),
+        "a library is missing: `lib{0}`; name its development package in `system {{ packages … }}`",
+    ),
+    (
+        re.compile(r"(?:sh|bash): (?:line )?\d*:? ?(\S+): (?:command )?not found"),
+        "`{0}` is not in the image; name the package that has it in `system {{ packages … }}`",
+    ),
+    (
+        re.compile(r"(?:Temporary failure in name resolution|Could not resolve host|Network is unreachable)"),
+        "a build step has no network: what it needs must be declared, so that the lock pins it",
+    ),
 )
 
 
@@ -30,8 +42,8 @@ _HINTS = (
 class StepWatch:
     """Reads a build's output and knows which step it belongs to.
 
-    Recipes print `==> reproc step N: TITLE` before each step, N being the number of the step's first line in the
-    recipe, counted from 1.
+    Recipes print `==> reproc step N: TITLE` before each step, N being the number of the step's first line in
+    the recipe, counted from 1.
     """
 
     line: int | None = None

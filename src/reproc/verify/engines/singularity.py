@@ -1,8 +1,8 @@
 """Apptainer and SingularityCE: builds SIFs from def files and runs commands in them.
 
-Builds go through the command line, in namespaces of our own where Linux lets us (`sandbox.py`): that cuts the
-network, shows the build nothing of the host's /tmp and home, gives it the same path on every machine, and takes
-everything down with it. Where it does not, Apptainer is called plainly and `probe` says what that costs.
+Builds go through the command line, in namespaces of our own where Linux lets us (`sandbox.py`): that cuts
+the network, shows the build nothing of the host's /tmp and home, gives it the same path on every machine, and
+takes everything down with it. Where it does not, Apptainer is called plainly and `probe` says what that costs.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import re
 import secrets
 import shutil
 import subprocess
+import sys
 import time
 from functools import cached_property
 from pathlib import Path
@@ -40,8 +41,8 @@ from reproc.verify.sandbox import Bind, Owned, Sandbox, Tmpfs
 from reproc.verify.workspace import Workspace, remove_tree
 
 _ADVICE = (
-    "Ubuntu: `add-apt-repository ppa:apptainer/ppa && apt-get install apptainer`; Debian and others: the package of "
-    "github.com/apptainer/apptainer/releases"
+    "Ubuntu: `add-apt-repository ppa:apptainer/ppa && apt-get install apptainer`; "
+    "Debian and others: the package of github.com/apptainer/apptainer/releases"
 )
 _PASSED_ON = ("NOHTTPS", "DOCKER_USERNAME", "DOCKER_PASSWORD")
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE")
@@ -70,16 +71,22 @@ class SingularityEngine:
 
     @cached_property
     def _stage(self) -> str:
-        """A folder of every Linux system (FHS 3.0) under which our private namespaces show what a command needs."""
-        taken = tuple(os.path.realpath(path) for path in (self.program or "/", os.sys.executable))  # type: ignore[attr-defined]
+        """A folder of every Linux system (FHS 3.0) under which our namespaces show what a command needs."""
+        taken = tuple(os.path.realpath(path) for path in (self.program or "/", sys.executable))
         folders = ("/mnt", "/media", "/srv", "/opt")
-        free = (each for each in folders if os.path.isdir(each) and not any(p.startswith(each + "/") for p in taken))
+        free = (
+            each
+            for each in folders
+            if os.path.isdir(each) and not any(p.startswith(each + "/") for p in taken)
+        )
         return next(free, "/mnt")
 
     @cached_property
     def _probe(self) -> Probe:
         if self.program is None:
-            return Probe(self.name, False, None, "neither `apptainer` nor `singularity` is installed", _ADVICE)
+            return Probe(
+                self.name, False, None, "neither `apptainer` nor `singularity` is installed", _ADVICE
+            )
         version = _version(self.program)
         if version is None:
             return Probe(self.name, False, None, f"`{self.program} --version` does not work", _ADVICE)
@@ -95,15 +102,30 @@ class SingularityEngine:
     def _namespace_details(self) -> tuple[Detail, ...]:
         found = self.sandbox
         if found.root and found.user:
-            return (Detail("namespaces", True, "builds and tests run in user, mount, process and network namespaces"),)
+            return (
+                Detail(
+                    "namespaces", True, "builds and tests run in user, mount, process and network namespaces"
+                ),
+            )
         advice = "allow unprivileged user namespaces: `sysctl kernel.apparmor_restrict_unprivileged_userns=0`, `sysctl user.max_user_namespaces=15000`"
         if "newuidmap" in (found.reason or "") or "usermod" in (found.reason or ""):
             advice = found.reason or advice
         rows = []
         if not found.root:
-            rows.append(Detail("namespaces for builds", False, f"builds may reach the network and see the host's /tmp: {found.reason}", advice))
+            rows.append(
+                Detail(
+                    "namespaces for builds",
+                    False,
+                    f"builds may reach the network and see the host's /tmp: {found.reason}",
+                    advice,
+                )
+            )
         if not found.user:
-            rows.append(Detail("namespaces for tests", False, f"tests run as the calling user: {found.reason}", advice))
+            rows.append(
+                Detail(
+                    "namespaces for tests", False, f"tests run as the calling user: {found.reason}", advice
+                )
+            )
         return tuple(rows)
 
     @cached_property
@@ -182,12 +204,14 @@ class SingularityEngine:
             environment |= {name: os.environ[name] for name in _PROXIES if name in os.environ}
         if not ids:
             return arguments, recipe.context, environment
-        mounts = [
+        mounts: list[Bind | Tmpfs] = [
             Tmpfs(self._stage, "size=1m,mode=755"),
             Bind(recipe.context, str(context), make=True),
             Bind(folder, str(place), make=True),
         ]
-        inside = self.sandbox.argv(ids, arguments, network=recipe.network, workdir=str(context), mounts=mounts)
+        inside = self.sandbox.argv(
+            ids, arguments, network=recipe.network, workdir=str(context), mounts=mounts
+        )
         return inside, recipe.context, environment
 
     def _environment(self, place: Path | str) -> dict[str, str]:
@@ -201,17 +225,30 @@ class SingularityEngine:
             }
         return environment
 
-    def _build_failure(self, recipe: Recipe, watch: StepWatch, last: list[str], code: int, log: Path) -> Diagnostic:
+    def _build_failure(
+        self, recipe: Recipe, watch: StepWatch, last: list[str], code: int, log: Path
+    ) -> Diagnostic:
         doing = f"building `{recipe.target}`"
         if out_of_space([*watch.tail, *last]):
             return no_space(self.name, doing, self._workspace.root)
         if code == CANNOT and last and last[-1].startswith(MARK):
-            return error(codes.ENGINE_FAILED, None, engine=self.name, doing=doing, reason=last[-1].removeprefix(MARK), log=log)
+            return error(
+                codes.ENGINE_FAILED,
+                None,
+                engine=self.name,
+                doing=doing,
+                reason=last[-1].removeprefix(MARK),
+                log=log,
+            )
         if watch.line is None:
             failure = "it ends before the first step"
         else:
             status = re.search(r"exit status (\d+)", " ".join(last))
-            failure = f"the step “{watch.title}” ends with exit status {status[1]}" if status else f"the step “{watch.title}” fails"
+            failure = (
+                f"the step “{watch.title}” ends with exit status {status[1]}"
+                if status
+                else f"the step “{watch.title}” fails"
+            )
         tail = [line for line in watch.tail if not line.startswith(("FATAL:", "INFO:"))] or list(last)
         return build_failed(recipe, self.name, origin(recipe, watch.line), failure, tail, log)
 
@@ -221,7 +258,14 @@ class SingularityEngine:
             sif.normalise(made, recipe.epoch)
         except FileNotFoundError:
             reason = "it reports success and leaves no image"
-            return error(codes.ENGINE_FAILED, None, engine=self.name, doing=f"building `{recipe.target}`", reason=reason, log=log)
+            return error(
+                codes.ENGINE_FAILED,
+                None,
+                engine=self.name,
+                doing=f"building `{recipe.target}`",
+                reason=reason,
+                log=log,
+            )
         except sif.BadSif as failure:
             return error(codes.BROKEN_IMAGE, None, image=f"{recipe.target}.sif", reason=failure)
         made.chmod(0o755)
@@ -243,7 +287,9 @@ class SingularityEngine:
             finally:
                 self._remove(folder)
         except sif.BadSif as failure:
-            return RunFailed(error(codes.BROKEN_IMAGE, None, image=image, reason=failure), time.monotonic() - began)
+            return RunFailed(
+                error(codes.BROKEN_IMAGE, None, image=image, reason=failure), time.monotonic() - began
+            )
         except OSError as failure:
             return RunFailed(self._system_failure(doing, failure), time.monotonic() - began, lacking=True)
         if isinstance(result, Diagnostic):
@@ -281,9 +327,11 @@ class SingularityEngine:
             if not command.network:
                 arguments += ["--net", "--network", "none"]
             return [*arguments, str(image), *wrapped], self._environment(place)
-        (folder / "passwd").write_text(f"root:x:0:0:root:/root:/bin/sh\n{contract.PASSWD_ENTRY}", encoding="ascii")
+        (folder / "passwd").write_text(
+            f"root:x:0:0:root:/root:/bin/sh\n{contract.PASSWD_ENTRY}", encoding="ascii"
+        )
         (folder / "group").write_text(f"root:x:0:\n{contract.GROUP_ENTRY}", encoding="ascii")
-        mounts = [
+        mounts: list[Bind | Tmpfs] = [
             Tmpfs(self._stage, "mode=755"),
             Bind(image, f"{place}/image.sif", make=True),
             Bind(folder / "work", f"{place}/work", make=True),
@@ -310,7 +358,14 @@ class SingularityEngine:
             if out_of_space(text.splitlines()):
                 return no_space(self.name, "starting a container", self._workspace.root)
             reason = _reason(text) or f"it ends with exit status {done.code}"
-            return error(codes.ENGINE_FAILED, None, engine=self.name, doing="starting a container", reason=reason, output="\n".join(text.splitlines()[-TAIL:]))
+            return error(
+                codes.ENGINE_FAILED,
+                None,
+                engine=self.name,
+                doing="starting a container",
+                reason=reason,
+                output="\n".join(text.splitlines()[-TAIL:]),
+            )
         stderr = Captured("", 0, False) if at < 0 else done.stderr.captured(at + len(started))
         return CommandResult(done.code, done.stdout.captured(), stderr, done.seconds, done.code is None)
 
@@ -354,8 +409,14 @@ def _version(program: str) -> str | None:
 def _fuse_detail() -> Detail:
     mounter = shutil.which("squashfuse_ll") or shutil.which("squashfuse")
     if os.access("/dev/fuse", os.R_OK | os.W_OK) and os.stat("/dev/fuse").st_mode & 0o006 == 0o006:
-        return Detail("fuse", True, "images are mounted" if mounter else "images are mounted by Apptainer's own squashfuse")
-    return Detail("fuse", False, "/dev/fuse cannot be used: images are unpacked for every test", "`chmod 666 /dev/fuse`")
+        return Detail(
+            "fuse",
+            True,
+            "images are mounted" if mounter else "images are mounted by Apptainer's own squashfuse",
+        )
+    return Detail(
+        "fuse", False, "/dev/fuse cannot be used: images are unpacked for every test", "`chmod 666 /dev/fuse`"
+    )
 
 
 def _reason(text: str) -> str | None:

@@ -1,0 +1,140 @@
+"""`reproc verify`: builds every target in every engine, runs the tests, reports."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from argparse import Namespace
+from pathlib import Path
+
+from reproc.cli.arguments import Parser, chosen, load
+from reproc.cli.console import Console
+from reproc.cli.exits import LACKING, WRONG_CALL
+from reproc.cli.options import COMMANDS
+from reproc.diagnostics import error
+from reproc.diagnostics.codes import cli as codes
+from reproc.diagnostics.codes.lock import UNREACHABLE
+from reproc.lock.requests import TargetRequest
+from reproc.pipeline import Project
+from reproc.verify.engines import ENGINES
+from reproc.verify.plan import Options, TargetPlan
+from reproc.verify.report import Report
+from reproc.workbench import STATE, prepare
+
+NEEDS = ("gpu", "mpi", "network", "data")
+
+
+def parser() -> Parser:
+    """The command's arguments."""
+    made = Parser("verify", COMMANDS["verify"].summary)
+    build_arguments(made)
+    made.add_argument("-k", dest="only", metavar="TEXT", help="only tests whose name holds TEXT")
+    made.add_argument("--fail-fast", action="store_true", help="stop after the first failure")
+    made.add_argument(
+        "--report",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="write the report here too (.json; repeat)",
+    )
+    return made
+
+
+def build_arguments(made: Parser) -> None:
+    """What `build` and `verify` have in common."""
+    made.spec()
+    made.targets()
+    made.add_argument(
+        "-e",
+        "--engine",
+        choices=tuple(ENGINES),
+        action="append",
+        default=[],
+        help="only this engine, which must be here (repeat)",
+    )
+    made.add_argument(
+        "--require",
+        choices=(*ENGINES, *NEEDS),
+        action="append",
+        default=[],
+        help="an engine or a thing that tests need: its absence is a failure, not a skip (repeat)",
+    )
+    made.add_argument("--no-cache", action="store_true", help="build every step anew")
+    made.add_argument("--json", action="store_true", help="print the report as JSON instead of the table")
+
+
+def run(options: Namespace, console: Console) -> int:
+    """Builds, tests, prints the table and writes .reproc/report.json."""
+    bad = [name for name in options.report if not name.endswith(".json")]
+    if bad:
+        console.show((error(codes.REPORT_FORM, None, path=bad[0]),))
+        return WRONG_CALL
+    return verify(options, console, test=True)
+
+
+def verify(options: Namespace, console: Console, *, test: bool) -> int:
+    """The whole way from the spec to the report; the exit code."""
+    project = load(options.spec, console, need_lock=True)
+    if isinstance(project, int):
+        return project
+    requests = chosen(project, options.target, console)
+    if isinstance(requests, int):
+        return requests
+    required = (
+        *options.require,
+        *filter(None, os.environ.get("REPROC_REQUIRE_ENGINES", "").replace(" ", "").split(",")),
+    )
+    wanted = Options(
+        engines=tuple(options.engine),
+        required=tuple(dict.fromkeys(required)),
+        only=options.only if test else None,
+        fail_fast=test and options.fail_fast,
+        cache=not options.no_cache,
+        test=test,
+    )
+    return _verify(project, requests, wanted, options, console)
+
+
+def _verify(
+    project: Project,
+    requests: tuple[TargetRequest, ...],
+    wanted: Options,
+    options: Namespace,
+    console: Console,
+) -> int:
+    from reproc.verify.report import write
+    from reproc.verify.run import all_engines, verify
+    from reproc.verify.workspace import Workspace
+
+    progress = console.progress()
+    prepared = prepare(project, requests, (), progress)
+    console.show(prepared.diagnostics)
+    if prepared.value is None:
+        unreachable = any(each.code in UNREACHABLE for each in prepared.diagnostics)
+        return LACKING if unreachable else WRONG_CALL
+    plans: tuple[TargetPlan, ...] = prepared.value
+    workspace = Workspace.open(project.folder.root / STATE)
+    report = verify(plans, all_engines(workspace), wanted, workspace, progress)
+    spec = {"path": project.source.path, "sha256": hashlib.sha256(project.source.text.encode()).hexdigest()}
+    document = report.document(spec, {"sha256": project.lock_sha256})
+    console.show(report.diagnostics)
+    try:
+        for path in (workspace.report, *map(Path, getattr(options, "report", []))):
+            write(document, path)
+    except OSError as problem:
+        console.show((error(codes.NOT_WRITABLE, None, path=problem.filename, problem=problem.strerror),))
+        return WRONG_CALL
+    _print(report, document, options.json, console)
+    return report.exit_code
+
+
+def _print(report: Report, document: dict[str, object], as_json: bool, console: Console) -> None:
+    import json
+    import sys
+
+    from reproc.verify.table import table
+
+    if as_json:
+        print(json.dumps(document, indent=2, ensure_ascii=False))
+    else:
+        print(table(report, colour=console.colored(sys.stdout)), end="")

@@ -1,0 +1,201 @@
+"""From the JSON of a lock to its values, checking every type and form; imports nothing heavy (compile path)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from reproc.lock.model import (
+    AptLayer,
+    Archive,
+    BootstrapBase,
+    Deb,
+    GitTree,
+    ImageBase,
+    LocalTree,
+    Lock,
+    LockedBase,
+    LockedTarget,
+    PythonEnvironment,
+    SourceTree,
+    TreeEntry,
+    Wheel,
+)
+
+T = TypeVar("T")
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_OBJECT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_SNAPSHOT = re.compile(r"[0-9]{8}T[0-9]{6}Z")
+_WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+~:=@-]*")
+_DEB = re.compile(r"([a-z0-9][a-z0-9+.-]*)_([A-Za-z0-9.+~:-]+)_([a-z0-9-]+)@([a-z0-9-]+)(?:#[0-9a-f]{64})?")
+_WHEEL = re.compile(r"[A-Za-z0-9._+!-]+\.whl")
+_PATH = re.compile(r"(?!/)(?!(?:.*/)?\.\.?(?:/|$))[^\x00-\x1f\x7f]*")
+_PLAIN = re.compile(r"[^\x00-\x1f\x7f]*")
+_ABSOLUTE = re.compile(r"/[^\x00-\x1f\x7f]*")
+
+
+class Malformed(Exception):
+    """Something is not of the type or form that it must have; says where."""
+
+
+def lock(content: Mapping[str, Any]) -> Lock:
+    """The lock in a parsed file; raises `Malformed`."""
+    top = _Reader(content, "the lock")
+    debs = {key: _deb(key, each) for key, each in top.pairs("debs")}
+    trees = {key: _tree(each) for key, each in top.pairs("trees")}
+    return Lock(
+        top.number("time"),
+        tuple(_archive(each) for each in top.readers("archives")),
+        tuple(_target(each, debs, trees) for each in top.readers("targets")),
+    )
+
+
+def inputs(content: Mapping[str, Any]) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
+    """The digests of what every section was asked for; raises `Malformed`."""
+    found = _Reader(content, "the lock").reader("inputs")
+    return tuple((name, tuple((s, each.text(s, _SHA256)) for s in each.keys())) for name, each in found.pairs("targets"))
+
+
+class _Reader:
+    """A JSON object whose members are asked for by name and type."""
+
+    def __init__(self, value: object, where: str) -> None:
+        if not isinstance(value, dict):
+            raise Malformed(f"{where} is not an object")
+        self._value: dict[str, Any] = value
+        self.where = where
+
+    def keys(self) -> list[str]:
+        return list(self._value)
+
+    def _get(self, name: str, kind: type[T], words: str) -> T:
+        value = self._value.get(name)
+        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+            raise Malformed(f"`{name}` of {self.where} is not {words}")
+        return value
+
+    def text(self, name: str, form: re.Pattern[str] = _PLAIN) -> str:
+        value = self._get(name, str, "a text")
+        if not form.fullmatch(value):
+            raise Malformed(f"`{name}` of {self.where} has not the form that it must have")
+        return value
+
+    def number(self, name: str) -> int:
+        value = self._get(name, int, "a number")
+        if not 0 <= value < 1 << 53:
+            raise Malformed(f"`{name}` of {self.where} is out of range")
+        return value
+
+    def flag(self, name: str) -> bool:
+        return self._get(name, bool, "true or false")
+
+    def optional(self, name: str, read: Callable[[str], T]) -> T | None:
+        return None if self._value.get(name) is None else read(name)
+
+    def reader(self, name: str) -> _Reader:
+        return _Reader(self._value.get(name), f"`{name}` of {self.where}")
+
+    def readers(self, name: str) -> list[_Reader]:
+        found = self._get(name, list, "a list")
+        return [_Reader(each, f"item {number} of `{name}` of {self.where}") for number, each in enumerate(found, 1)]
+
+    def pairs(self, name: str) -> list[tuple[str, _Reader]]:
+        inner = self.reader(name)
+        return [(key, _Reader(value, f"`{ascii(key)[1:-1]}`")) for key, value in inner._value.items()]
+
+    def texts(self, name: str) -> list[str]:
+        found = self._get(name, list, "a list")
+        if not all(isinstance(each, str) and _PLAIN.fullmatch(each) for each in found):
+            raise Malformed(f"`{name}` of {self.where} is not a list of plain texts")
+        return found
+
+    def named(self, name: str, known: Mapping[str, T]) -> tuple[T, ...]:
+        """The values that a list of keys stands for."""
+        try:
+            return tuple(known[key] for key in self.texts(name))
+        except KeyError as trouble:
+            raise Malformed(f"`{name}` of {self.where} names {trouble}, which is not there") from trouble
+
+
+def _archive(at: _Reader) -> Archive:
+    suites = at.reader("suites")
+    pairs = tuple((suite, suites.text(suite, _SHA256)) for suite in suites.keys())
+    return Archive(at.text("name", _WORD), at.text("snapshot", _SNAPSHOT), pairs, at.flag("confirmed"))
+
+
+def _deb(key: str, at: _Reader) -> Deb:
+    match = _DEB.fullmatch(key)
+    if match is None:
+        raise Malformed(f"{ascii(key)} is not a package with its version, architecture and archive")
+    name, version, architecture, archive = match.groups()
+    return Deb(name, version, architecture, archive, at.text("path", _PATH), at.number("size"), at.text("sha256", _SHA256))
+
+
+def _tree(at: _Reader) -> SourceTree:
+    match at.text("kind"):
+        case "local":
+            entries = tuple(_entry(each) for each in at.readers("entries"))
+            return LocalTree(at.text("source"), entries, at.text("sha256", _SHA256))
+        case "git":
+            return GitTree(at.text("url"), at.text("commit", _OBJECT), at.text("tree", _OBJECT), at.text("sha256", _SHA256))
+        case other:
+            raise Malformed(f"{at.where} is of an unknown kind, `{other}`")
+
+
+def _entry(at: _Reader) -> TreeEntry:
+    link = at.optional("link", at.text)
+    if link is not None:
+        return TreeEntry(at.text("path", _PATH), False, None, link)
+    executable = bool(at.optional("executable", at.flag))
+    return TreeEntry(at.text("path", _PATH), executable, at.text("sha256", _SHA256))
+
+
+def _target(at: _Reader, debs: Mapping[str, Deb], trees: Mapping[str, SourceTree]) -> LockedTarget:
+    inside = at.reader("trees")
+    found = []
+    for name in inside.keys():
+        key = inside.text(name)
+        if key not in trees:
+            raise Malformed(f"{ascii(name)} of {at.where} names a tree that is not there")
+        found.append((name, trees[key]))
+    return LockedTarget(
+        at.text("name", _WORD),
+        at.text("platform"),
+        _base(at.reader("base"), debs),
+        tuple(_layer(each, debs) for each in at.readers("apt")),
+        tuple(_python(each) for each in at.readers("python")),
+        tuple(found),
+    )
+
+
+def _base(at: _Reader, debs: Mapping[str, Deb]) -> LockedBase:
+    match at.text("kind"):
+        case "bootstrap":
+            return BootstrapBase(
+                at.text("distribution", _WORD), at.text("release", _WORD), at.named("debs", debs), at.text("tool"),
+                at.text("sha256", _SHA256), at.number("size"),
+            )
+        case "image":
+            variables = at.reader("environment")
+            environment = tuple((name, variables.text(name)) for name in variables.keys())
+            return ImageBase(
+                at.text("reference"), at.text("digest", _DIGEST), at.text("rootfs", _SHA256), at.number("size"), environment,
+            )
+        case other:
+            raise Malformed(f"{at.where} is of an unknown kind, `{other}`")
+
+
+def _layer(at: _Reader, debs: Mapping[str, Deb]) -> AptLayer:
+    after = at.optional("after", lambda name: at.text(name, _WORD))
+    return AptLayer(at.text("name", _WORD), after, tuple(at.texts("requested")), at.named("debs", debs))
+
+
+def _python(at: _Reader) -> PythonEnvironment:
+    wheels = tuple(
+        Wheel(w.text("name", _WORD), w.text("version"), w.text("filename", _WHEEL), w.number("size"), w.text("sha256", _SHA256))
+        for w in at.readers("wheels")
+    )
+    return PythonEnvironment(at.text("name", _WORD), at.text("interpreter", _WORD), at.text("prefix", _ABSOLUTE), wheels)

@@ -1,0 +1,256 @@
+"""A registry's HTTP interface (OCI distribution specification 1.1): references, tokens, manifests, blobs."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from reproc.diagnostics.codes import lock as codes
+from reproc.lock.archives import Site
+from reproc.lock.net import Client, NotServed, Unreachable, digest
+from reproc.lock.problem import Problem, problem
+from reproc.lock.store import Mismatch, Store
+from reproc.source import Span
+
+INDEXES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
+MANIFESTS = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json")
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_NAME = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
+_TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
+_LIMIT = 8 << 20
+"""The largest manifest or configuration that is read, in bytes."""
+_HUB = "docker.io"
+_HUB_INTERFACE = f"registry-1.{_HUB}"
+_HUB_LOGIN = f"https://index.{_HUB}/v1/"
+
+
+@dataclass(frozen=True)
+class Reference:
+    """An image's full name."""
+
+    registry: str
+    name: str
+    tag: str | None
+    digest: str | None
+
+    @property
+    def what(self) -> str:
+        """Tag or digest, as the registry is asked for it."""
+        return self.digest or self.tag or "latest"
+
+    def __str__(self) -> str:
+        tag = f":{self.tag}" if self.tag else ""
+        return f"{self.registry}/{self.name}{tag}" + (f"@{self.digest}" if self.digest else "")
+
+
+def parsed(text: str, origin: Span | None) -> Reference:
+    """The full name that `debian:bookworm-slim` and the like stand for; raises `Problem`."""
+
+    def refuse(reason: str) -> Problem:
+        return problem(codes.BAD_REFERENCE, origin, reference=text, reason=reason)
+
+    rest, at, wanted = text.partition("@")
+    if at and not DIGEST.fullmatch(wanted):
+        raise refuse("what follows `@` is not `sha256:` and 64 hex digits")
+    first, slash, others = rest.partition("/")
+    if slash and ("." in first or ":" in first or first == "localhost"):
+        registry, rest = first, others
+    else:
+        registry = _HUB
+    rest, colon, tag = rest.partition(":")
+    if registry == _HUB and "/" not in rest:
+        rest = f"library/{rest}"
+    if not _NAME.fullmatch(rest):
+        raise refuse("its name has other characters than lower-case letters, digits and `._-/`")
+    if colon and not _TAG.fullmatch(tag):
+        raise refuse("its tag has other characters than letters, digits and `._-`")
+    return Reference(registry, rest, tag if colon else None if at else "latest", wanted if at else None)
+
+
+@dataclass
+class Registry:
+    """One image's place in its registry."""
+
+    reference: Reference
+    origin: Span | None
+    client: Client
+    site: Site
+    _headers: dict[str, str] = field(default_factory=dict)
+
+    def manifest(self, what: str, kinds: tuple[str, ...]) -> tuple[dict[str, Any], str]:
+        """A manifest or index with its digest, which is checked where `what` is one."""
+        content = self._read(f"manifests/{what}", ", ".join(kinds))
+        sha256 = f"sha256:{digest(content)}"
+        if DIGEST.fullmatch(what) and what != sha256:
+            raise problem(
+                codes.DIGEST_MISMATCH, self.origin, what=f"`{self.reference}`", found=sha256[7:], expected=what[7:],
+            )
+        return self.object(content), sha256
+
+    def config(self, sha256: str) -> dict[str, Any]:
+        """A small blob that is a JSON object."""
+        content = self._read(f"blobs/{sha256}", "*/*")
+        if f"sha256:{digest(content)}" != sha256:
+            raise problem(
+                codes.DIGEST_MISMATCH, self.origin, what=f"the configuration of `{self.reference}`",
+                found=digest(content), expected=sha256[7:],
+            )
+        return self.object(content)
+
+    def blob(self, sha256: str, store: Store) -> Path:
+        """A blob's file in the store, fetched if it is not there."""
+        kept = store.path(sha256.removeprefix("sha256:"))
+        if kept is not None:
+            return kept
+        what = f"a layer of `{self.reference}`"
+        response = self._answer(f"blobs/{sha256}", "*/*")
+        with response:
+            try:
+                store.add_stream(response.iter_content(1 << 18), sha256.removeprefix("sha256:"))
+            except Mismatch as trouble:
+                raise problem(
+                    codes.DIGEST_MISMATCH, self.origin, what=what, found=trouble.found, expected=trouble.expected,
+                ) from trouble
+            except response_errors() as trouble:
+                raise self.trouble(f"the transfer of {what} breaks off") from trouble
+        return store.place(sha256.removeprefix("sha256:"))
+
+    def object(self, content: bytes) -> dict[str, Any]:
+        """The JSON object in it."""
+        try:
+            found = json.loads(content)
+        except (ValueError, RecursionError) as trouble:
+            raise self.trouble("it is not JSON") from trouble
+        if not isinstance(found, dict):
+            raise self.trouble("it is not a JSON object")
+        return found
+
+    def trouble(self, reason: str) -> Problem:
+        """That the registry's answer makes no sense."""
+        return problem(
+            codes.REGISTRY_TROUBLE, self.origin, registry=self.reference.registry, reference=self.reference, reason=reason,
+        )
+
+    @property
+    def _root(self) -> str:
+        registry = self.reference.registry
+        mirror = self.site.mirror("docker") if registry == _HUB else self.site.mirror(registry)
+        if mirror and "://" in mirror:
+            root = mirror
+        else:
+            host = mirror or (_HUB_INTERFACE if registry == _HUB else registry)
+            root = f"{'http' if _is_loopback(host) else 'https'}://{host}"
+        return f"{root}/v2/{self.reference.name}"
+
+    def _read(self, path: str, accept: str) -> bytes:
+        content = bytearray()
+        with self._answer(path, accept) as response:
+            for chunk in response.iter_content(1 << 16):
+                content += chunk
+                if len(content) > _LIMIT:
+                    raise self.trouble(f"it is larger than {_LIMIT} bytes")
+        return bytes(content)
+
+    def _answer(self, path: str, accept: str) -> Any:
+        """A streamed answer with status 200; logs in once where that is asked for."""
+        url = f"{self._root}/{path}"
+        try:
+            response = self.client.request(url, self._headers | {"Accept": accept}, stream=True)
+            if response.status_code == 401 and not self._headers:
+                challenge = response.headers.get("WWW-Authenticate", "")
+                response.close()
+                self._headers = self._log_in(challenge)
+                response = self.client.request(url, self._headers | {"Accept": accept}, stream=True)
+        except Unreachable as trouble:
+            raise problem(
+                codes.NETWORK, self.origin, host=trouble.host, reason=trouble.reason,
+                variable="REPROC_MIRROR_DOCKER" if self.reference.registry == _HUB else None,
+            ) from trouble
+        except NotServed as trouble:
+            raise self.trouble(trouble.reason) from trouble
+        if response.status_code == 200:
+            return response
+        response.close()
+        named = {"registry": self.reference.registry, "reference": str(self.reference)}
+        if response.status_code == 404:
+            raise problem(codes.UNKNOWN_IMAGE, self.origin, **named)
+        if response.status_code in (401, 403):
+            raise problem(codes.REGISTRY_REFUSED, self.origin, **named, reason=f"HTTP status {response.status_code}")
+        raise self.trouble(f"HTTP status {response.status_code}")
+
+    def _log_in(self, challenge: str) -> dict[str, str]:
+        kind, _, rest = challenge.partition(" ")
+        asked = dict(re.findall(r'(\w+)="([^"]*)"', rest))
+        basic = credentials(self.reference.registry, self.site.environment)
+        if kind.lower() == "basic":
+            return {"Authorization": f"Basic {basic}"} if basic else {}
+        if kind.lower() != "bearer" or "realm" not in asked:
+            return {}
+        from urllib.parse import urlencode
+
+        query = {key: asked[key] for key in ("service", "scope") if key in asked}
+        query.setdefault("scope", f"repository:{self.reference.name}:pull")
+        headers = {"Authorization": f"Basic {basic}"} if basic else {}
+        response = self.client.request(f"{asked['realm']}?{urlencode(query)}", headers)
+        if response.status_code != 200:
+            return {}
+        answer = self.object(response.content)
+        token = answer.get("token") or answer.get("access_token")
+        return {"Authorization": f"Bearer {token}"} if isinstance(token, str) else {}
+
+
+def response_errors() -> tuple[type[Exception], ...]:
+    """What reading an answer may raise."""
+    import requests
+
+    return (requests.exceptions.RequestException, ConnectionError)
+
+
+def _is_loopback(host: str) -> bool:
+    name = host.rpartition(":")[0] if re.search(r":\d+$", host) else host
+    return name in ("localhost", "[::1]") or name.startswith("127.")
+
+
+def credentials(registry: str, environment: Mapping[str, str]) -> str | None:
+    """What Docker's configuration holds for a registry, as basic authentication wants it; None if it is nothing."""
+    folder = environment.get("DOCKER_CONFIG") or os.path.join(environment.get("HOME", "/"), ".docker")
+    try:
+        settings = json.loads(Path(folder, "config.json").read_bytes())
+    except (OSError, ValueError):
+        return None
+    if not isinstance(settings, dict):
+        return None
+    server = _HUB_LOGIN if registry == _HUB else registry
+    helpers = settings.get("credHelpers")
+    helper = helpers.get(registry) if isinstance(helpers, dict) else None
+    helper = helper or settings.get("credsStore")
+    if isinstance(helper, str) and re.fullmatch(r"[\w.-]+", helper):
+        found = _ask(helper, server)
+        if found is not None:
+            return found
+    auths = settings.get("auths")
+    entry = auths.get(server) if isinstance(auths, dict) else None
+    auth = entry.get("auth") if isinstance(entry, dict) else None
+    return auth if isinstance(auth, str) and auth else None
+
+
+def _ask(helper: str, server: str) -> str | None:
+    """What a credential helper answers (docker-credential-helpers protocol)."""
+    try:
+        done = subprocess.run(
+            [f"docker-credential-{helper}", "get"], input=server.encode(), capture_output=True, timeout=30, check=False,
+        )
+        answer = json.loads(done.stdout) if done.returncode == 0 else {}
+    except (OSError, ValueError, subprocess.TimeoutExpired):
+        return None
+    name, secret = answer.get("Username"), answer.get("Secret")
+    if not isinstance(name, str) or not isinstance(secret, str):
+        return None
+    return base64.b64encode(f"{name}:{secret}".encode()).decode()

@@ -1,0 +1,52 @@
+"""What this machine has that a test may need."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from reproc.model.spec import Needs
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What was found here."""
+
+    gpu: bool
+    mpi: bool
+    network: bool
+
+    @classmethod
+    def look(cls) -> Machine:
+        """Looks at devices, programs and routes; asks nothing outside."""
+        return cls(
+            gpu=Path("/dev/nvidiactl").exists(),
+            mpi=any(shutil.which(name) for name in ("mpirun", "mpiexec", "srun")),
+            network=_has_route(),
+        )
+
+    def lacks(self, need: Needs) -> str | None:
+        """Why a test that needs this cannot run here; None if it can."""
+        match need.what:
+            case "gpu":
+                return None if self.gpu else "no NVIDIA GPU is here"
+            case "mpi":
+                return None if self.mpi else "no MPI launcher is here (`mpirun`, `mpiexec` or `srun`)"
+            case "network":
+                return None if self.network else "no network is here"
+            case _:
+                name = f" `{need.name}`" if need.name else ""
+                return f"data{name} is not on this machine"
+
+
+def _has_route() -> bool:
+    """Whether there is a default route (proc(5), /proc/net/route: destination and mask are zero)."""
+    for path, column, zero in (("/proc/net/route", 1, "0" * 8), ("/proc/net/ipv6_route", 0, "0" * 32)):
+        try:
+            rows = [line.split() for line in Path(path).read_text(encoding="ascii").splitlines()]
+        except OSError:
+            continue
+        if any(len(row) > column and row[column] == zero and row[-1] != "lo" for row in rows):
+            return True
+    return False

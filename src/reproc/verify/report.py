@@ -1,0 +1,189 @@
+"""What verification found: values, `report.json` and the exit code."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from reproc.diagnostics import Diagnostic
+from reproc.files import write_atomically
+from reproc.verify.engines.base import Captured
+from reproc.version import VERSION
+
+
+class Status(Enum):
+    """How a check came out; there is no default."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True)
+class TestReport:
+    """One test in one engine."""
+
+    name: str
+    status: Status
+    reason: str | None = None
+    """Why it failed or was skipped; None if it passed."""
+    exit_code: int | None = None
+    seconds: float | None = None
+    stdout: Captured | None = None
+    stderr: Captured | None = None
+
+
+@dataclass(frozen=True)
+class BuildReport:
+    """One image."""
+
+    status: Status
+    seconds: float
+    image: str | None
+    digest: str | None
+    log: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class EngineReport:
+    """One target in one engine."""
+
+    engine: str
+    version: str | None
+    status: Status
+    reason: str | None = None
+    """Why it was skipped, or failed before a test could; else None."""
+    build: BuildReport | None = None
+    tests: tuple[TestReport, ...] = ()
+
+    @property
+    def level(self) -> str | None:
+        """The level of reproducibility that was reached: R0 is that it builds."""
+        return "R0" if self.build is not None and self.build.status is Status.PASSED else None
+
+
+@dataclass(frozen=True)
+class TargetReport:
+    """One target in every engine."""
+
+    name: str
+    engines: tuple[EngineReport, ...]
+    same_tree: bool | None = None
+    """Whether the engines' images hold the same files; None if that was not compared."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """The whole run."""
+
+    started: str
+    """RFC 3339, UTC."""
+    targets: tuple[TargetReport, ...]
+    diagnostics: tuple[Diagnostic, ...] = ()
+    broken: bool = False
+    """Whether a build or a test failed by its own fault."""
+    lacking: bool = False
+    """Whether something was asked for that this machine lacks or lost."""
+    counts: Mapping[Status, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        counts = {status: 0 for status in Status}
+        for row in self.rows():
+            for test in row.tests:
+                counts[test.status] += 1
+            if not any(test.status is Status.FAILED for test in row.tests) and row.status is Status.FAILED:
+                counts[Status.FAILED] += 1
+        object.__setattr__(self, "counts", counts)
+
+    def rows(self) -> Iterator[EngineReport]:
+        for target in self.targets:
+            yield from target.engines
+
+    @property
+    def exit_code(self) -> int:
+        """0 nothing failed · 1 something does not hold · 3 nothing failed, but something asked for is not here."""
+        if self.broken:
+            return 1
+        return 3 if self.lacking else 0
+
+    def document(self, spec: Mapping[str, Any], lock: Mapping[str, Any] | None) -> dict[str, Any]:
+        """What `report.json` holds."""
+        return {
+            "version": 1,
+            "reproc": VERSION,
+            "started": self.started,
+            "spec": dict(spec),
+            "lock": None if lock is None else dict(lock),
+            "summary": {status.value: self.counts[status] for status in Status},
+            "exit_code": self.exit_code,
+            "targets": [_target(target) for target in self.targets],
+            "diagnostics": [_diagnostic(each) for each in self.diagnostics],
+        }
+
+
+def _target(target: TargetReport) -> dict[str, Any]:
+    return {
+        "name": target.name,
+        "engines": [_engine(row) for row in target.engines],
+        "same_tree": target.same_tree,
+    }
+
+
+def _engine(row: EngineReport) -> dict[str, Any]:
+    build = row.build
+    return {
+        "engine": row.engine,
+        "version": row.version,
+        "status": row.status.value,
+        "reason": row.reason,
+        "build": None
+        if build is None
+        else {
+            "status": build.status.value,
+            "seconds": round(build.seconds, 3),
+            "image": build.image,
+            "digest": build.digest,
+            "log": build.log,
+            "notes": list(build.notes),
+        },
+        "level": row.level,
+        "tests": [_test(test) for test in row.tests],
+        "audits": [],
+    }
+
+
+def _test(test: TestReport) -> dict[str, Any]:
+    streams = {"stdout": test.stdout, "stderr": test.stderr}
+    return {
+        "name": test.name,
+        "status": test.status.value,
+        "reason": test.reason,
+        "exit_code": test.exit_code,
+        "seconds": None if test.seconds is None else round(test.seconds, 3),
+        **{name: None if stream is None else stream.text for name, stream in streams.items()},
+        "truncated": [name for name, stream in streams.items() if stream is not None and stream.truncated],
+    }
+
+
+def _diagnostic(diagnostic: Diagnostic) -> dict[str, Any]:
+    return {
+        "code": diagnostic.code.id,
+        "name": diagnostic.code.name,
+        "severity": diagnostic.severity.value,
+        "place": None if diagnostic.span is None else str(diagnostic.span),
+        "message": diagnostic.message,
+        "help": diagnostic.help,
+        "output": diagnostic.output or None,
+    }
+
+
+def write(document: Mapping[str, Any], path: Path) -> None:
+    """Writes a report, whole or not at all; raises OSError."""
+    # a lone surrogate cannot come from an engine's output, but may from a file name
+    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    write_atomically(path, text.encode("utf-8", "replace"))

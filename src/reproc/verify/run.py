@@ -1,0 +1,209 @@
+"""The run: every target in every engine, built and tested, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from reproc import model
+from reproc.diagnostics import Diagnostic, error
+from reproc.diagnostics.codes import verify as codes
+from reproc.progress import Progress
+from reproc.verify import contract
+from reproc.verify.engines import ENGINES, make
+from reproc.verify.engines.base import BuildFailed, Built, CommandResult, Engine, Probe, RunFailed
+from reproc.verify.interrupt import interruptible, undisturbed
+from reproc.verify.judge import judge
+from reproc.verify.machine import Machine
+from reproc.verify.plan import Options, Recipe, TargetPlan
+from reproc.verify.report import BuildReport, EngineReport, Report, Status, TargetReport, TestReport
+from reproc.verify.workspace import Workspace, remove_tree
+
+_TAIL = 40
+
+
+def all_engines(workspace: Workspace) -> tuple[Engine, ...]:
+    """Every engine there is an adapter for, whether or not it is here."""
+    return tuple(make(name, workspace) for name in ENGINES)
+
+
+def verify(
+    plans: Sequence[TargetPlan],
+    engines: Sequence[Engine],
+    options: Options,
+    workspace: Workspace,
+    progress: Progress,
+    *,
+    machine: Machine | None = None,
+) -> Report:
+    """Builds and tests; raises KeyboardInterrupt when interrupted, after everything is cleared up."""
+    run = _Run(options, workspace, progress, machine or Machine.look())
+    started = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    with interruptible():
+        try:
+            chosen = run.choose(engines)
+            targets = tuple(run.target(plan, chosen) for plan in plans)
+        finally:
+            with undisturbed():
+                for engine in engines:
+                    engine.close()
+                for folder in (*workspace.stale(), workspace.temporary):
+                    remove_tree(folder)
+    return Report(started, targets, tuple(run.diagnostics), run.broken, run.lacking)
+
+
+@dataclass
+class _Run:
+    """What the parts of one run share."""
+
+    options: Options
+    workspace: Workspace
+    progress: Progress
+    machine: Machine
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+    lacking: bool = False
+    lost: bool = False
+    broken: bool = False
+
+    @property
+    def stopped(self) -> bool:
+        return (self.broken or self.lost) and self.options.fail_fast
+
+    # engines
+
+    def choose(self, engines: Sequence[Engine]) -> tuple[Engine, ...]:
+        """The engines to use, in the order given; says what was asked for and is not here."""
+        named = {name for name in (*self.options.engines, *self.options.required) if name in ENGINES}
+        wanted = [each for each in engines if not self.options.engines or each.name in named]
+        there = {each.name for each in wanted if each.probe().usable}
+        if "docker" in there and "podman" not in named:
+            wanted = [each for each in wanted if each.name != "podman"]
+        for engine in wanted:
+            probe = engine.probe()
+            if not probe.usable and engine.name in named:
+                self.lacking = True
+                self.diagnostics.append(
+                    error(
+                        codes.ENGINE_MISSING,
+                        None,
+                        engine=engine.name,
+                        reason=probe.reason,
+                        advice=probe.advice,
+                    )
+                )
+        if not there:
+            self.lacking = True
+            if not named:
+                self.diagnostics.append(error(codes.NO_ENGINE, None))
+        return tuple(wanted)
+
+    # a target
+
+    def target(self, plan: TargetPlan, engines: Sequence[Engine]) -> TargetReport:
+        rows = [self._row(plan, engine) for engine in engines]
+        return TargetReport(plan.name, tuple(rows))
+
+    def _tests(self, plan: TargetPlan) -> Iterator[model.Test]:
+        only = (self.options.only or "").casefold()
+        for test in plan.tests if self.options.test else ():
+            if test.on and plan.name not in {item.text for item in test.on}:
+                continue
+            if only in test.name.casefold():
+                yield test
+
+    def _row(self, plan: TargetPlan, engine: Engine) -> EngineReport:
+        probe = engine.probe()
+        recipe = plan.recipes.get(engine.backend)
+        skipped = self._why_not(probe, recipe, engine)
+        tests = tuple(self._tests(plan))
+        if skipped is not None or recipe is None:
+            missing = not probe.usable and engine.name in (*self.options.engines, *self.options.required)
+            status = Status.FAILED if missing else Status.SKIPPED
+            rows = tuple(TestReport(test.name, Status.SKIPPED, skipped) for test in tests)
+            return EngineReport(engine.name, probe.version, status, skipped, None, rows)
+        return self._verified(plan, engine, probe, recipe, tests)
+
+    def _why_not(self, probe: Probe, recipe: Recipe | None, engine: Engine) -> str | None:
+        if not probe.usable:
+            return probe.reason or "it cannot be used here"
+        if recipe is None:
+            return f"the target has no recipe for {engine.backend}"
+        return "stopped after the first failure" if self.stopped else None
+
+    def _verified(
+        self, plan: TargetPlan, engine: Engine, probe: Probe, recipe: Recipe, tests: tuple[model.Test, ...]
+    ) -> EngineReport:
+        log = self.workspace.logs / f"{plan.name}-{engine.name}.log"
+        with self.progress.task(f"build {plan.name} with {engine.name}"):
+            built = engine.build(recipe, self.progress, log, cache=self.options.cache)
+        match built:
+            case BuildFailed():
+                self._tell(built.diagnostic, built.lacking)
+                build = BuildReport(Status.FAILED, built.seconds, None, None, self._shown(log))
+                reason = built.diagnostic.message
+                rows = tuple(
+                    TestReport(test.name, Status.SKIPPED, "the image was not built") for test in tests
+                )
+                return EngineReport(engine.name, probe.version, Status.FAILED, reason, build, rows)
+            case Built():
+                build = BuildReport(
+                    Status.PASSED, built.seconds, built.image, built.digest, self._shown(log), built.notes
+                )
+                rows = tuple(self._test(plan, engine, built, test) for test in tests)
+                bad = any(row.status is Status.FAILED for row in rows)
+                status = Status.FAILED if bad else Status.PASSED
+                return EngineReport(engine.name, probe.version, status, None, build, rows)
+
+    def _shown(self, path: Path) -> str:
+        """A path as the report names it: from the state folder's parent on."""
+        return path.relative_to(self.workspace.root.parent).as_posix()
+
+    def _tell(self, diagnostic: Diagnostic, lacking: bool) -> None:
+        self.diagnostics.append(diagnostic)
+        self.lacking = self.lacking or lacking
+        self.broken = self.broken or not lacking
+        self.lost = self.lost or lacking
+
+    # a test
+
+    def _test(self, plan: TargetPlan, engine: Engine, built: Built, test: model.Test) -> TestReport:
+        if self.stopped:
+            return TestReport(test.name, Status.SKIPPED, "stopped after the first failure")
+        if test.backends and engine.backend not in test.backends:
+            return TestReport(test.name, Status.SKIPPED, f"it is only for {' and '.join(test.backends)}")
+        for need in test.needs:
+            if (reason := self.machine.lacks(need)) is None:
+                continue
+            if need.what not in self.options.required:
+                return TestReport(test.name, Status.SKIPPED, reason)
+            facts = {"test": test.name, "what": need.what, "word": need.what}
+            self._tell(error(codes.REQUIREMENT_MISSING, need.origin, **facts), lacking=True)
+            return TestReport(test.name, Status.FAILED, f"{reason}, and it was required")
+        with self.progress.task(f"test “{test.name}” of {plan.name} with {engine.name}"):
+            result = engine.run(built.image, contract.command(test, plan.workdir))
+        return self._judged(plan, engine, test, result)
+
+    def _judged(
+        self, plan: TargetPlan, engine: Engine, test: model.Test, result: CommandResult | RunFailed
+    ) -> TestReport:
+        match result:
+            case RunFailed():
+                self._tell(result.diagnostic, result.lacking)
+                return TestReport(test.name, Status.FAILED, result.diagnostic.message, seconds=result.seconds)
+            case CommandResult():
+                return self._counted(plan, engine, test, result)
+
+    def _counted(
+        self, plan: TargetPlan, engine: Engine, test: model.Test, result: CommandResult
+    ) -> TestReport:
+        reason = judge(test, result)
+        if reason is not None:
+            said = "\n".join((result.stderr.text or result.stdout.text).splitlines()[-_TAIL:])
+            facts = {"test": test.name, "target": plan.name, "engine": engine.name, "reason": reason}
+            self._tell(error(codes.TEST_FAILED, test.origin, output=said, **facts), lacking=False)
+        status = Status.PASSED if reason is None else Status.FAILED
+        return TestReport(
+            test.name, status, reason, result.exit_code, result.seconds, result.stdout, result.stderr
+        )

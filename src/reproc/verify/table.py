@@ -1,0 +1,106 @@
+"""The report as a table for people: target × engine × test, in 80 columns, readable without colour."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from reproc.verify.report import EngineReport, Report, Status, TestReport
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+_MARKS = {Status.PASSED: "ok", Status.FAILED: "FAILED", Status.SKIPPED: "skipped"}
+_STYLES = {Status.PASSED: "green", Status.FAILED: "bold red", Status.SKIPPED: "yellow"}
+
+
+def table(report: Report, *, width: int = 80, colour: bool = False) -> str:
+    """The table, then one line a reason, then the sums; ends with a newline."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    out = io.StringIO()
+    console = Console(
+        file=out,
+        width=width,
+        force_terminal=colour,
+        no_color=not colour,
+        highlight=False,
+        emoji=False,
+        markup=False,
+    )
+    engines = list(dict.fromkeys(row.engine for row in report.rows()))
+    grid = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    grid.add_column("target", overflow="fold")
+    grid.add_column("check", overflow="fold", ratio=1)
+    for engine in engines:
+        grid.add_column(engine, no_wrap=True)
+    for target in report.targets:
+        rows = {row.engine: row for row in target.engines}
+        names = list(dict.fromkeys(test.name for row in target.engines for test in row.tests))
+        cells = [_build_cell(rows.get(engine)) for engine in engines]
+        grid.add_row(Text(target.name), Text("builds"), *(_text(cell) for cell in cells))
+        for name in names:
+            found = [_find(rows.get(engine), name) for engine in engines]
+            grid.add_row("", Text(name), *(_text(_test_cell(test)) for test in found))
+        grid.add_section()
+    console.print(grid)
+    lines = list(_reasons(report))
+    if lines:
+        console.print()
+    for line in lines:
+        console.print(Text(line), soft_wrap=False)
+    console.print()
+    console.print(Text(_sums(report)))
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+
+
+def _text(cell: tuple[str, str]) -> Text:
+    from rich.text import Text
+
+    return Text(cell[0], style=cell[1])
+
+
+def _build_cell(row: EngineReport | None) -> tuple[str, str]:
+    if row is None:
+        return ("–", "dim")
+    if row.build is None:
+        return (_MARKS[row.status] if row.status is Status.SKIPPED else "MISSING", _STYLES[row.status])
+    return (f"{_MARKS[row.build.status]} {_seconds(row.build.seconds)}", _STYLES[row.build.status])
+
+
+def _test_cell(test: TestReport | None) -> tuple[str, str]:
+    if test is None:
+        return ("–", "dim")
+    took = "" if test.seconds is None or test.status is Status.SKIPPED else f" {_seconds(test.seconds)}"
+    return (f"{_MARKS[test.status]}{took}", _STYLES[test.status])
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds) // 60} min {int(seconds) % 60} s"
+
+
+def _find(row: EngineReport | None, name: str) -> TestReport | None:
+    return next((test for test in row.tests if test.name == name), None) if row is not None else None
+
+
+def _reasons(report: Report) -> Iterable[str]:
+    """Every failure and skip with its reason, said once for all the tests that share it."""
+    for target in report.targets:
+        for row in target.engines:
+            if row.reason is not None:
+                word = "skipped" if row.status is Status.SKIPPED else "failed"
+                yield f"{target.name}, {row.engine} {word}: {row.reason}"
+            for test in row.tests:
+                if test.reason is not None and row.reason is None:
+                    yield f"{target.name}, {row.engine}, “{test.name}” {test.status.value}: {test.reason}"
+            for note in row.build.notes if row.build is not None else ():
+                yield f"{target.name}, {row.engine}, note: {note}"
+
+
+def _sums(report: Report) -> str:
+    parts = [f"{report.counts[status]} {status.value}" for status in Status]
+    return ", ".join(parts)
