@@ -26,7 +26,10 @@ find_python() {
 }
 
 # What .venv was made from: it is up to date while this does not change.
-mark_of() { cat requirements/runtime.txt requirements/build.txt "requirements/$1.txt" pyproject.toml "$0" | cksum; }
+mark_of() {
+    cat requirements/runtime.txt requirements/build.txt "requirements/$1.txt" pyproject.toml hatch_build.py \
+        grammar/reproc_grammar/repro.lark "$0" | cksum
+}
 is_made() { [ -x .venv/bin/python ] && [ "$(cat ".venv/reproc-$1" 2>/dev/null)" = "$(mark_of "$1")" ]; }
 # The developers' environment holds everything that reproc needs.
 if is_made "$kind" || is_made dev; then exit 0; fi

@@ -1,7 +1,7 @@
 """What the emitters share: templates, and the way from a rendered text to its lines' places in the spec.
 
-A template lays out and does not decide. Lines that begin with NUL, which no text of a spec can hold, say where
-a step begins and do not reach the result; `NUMBER` in a line becomes that line's number.
+A template lays out and does not decide. Lines that begin with NUL, which no text of a spec can hold, say
+where a step begins and do not reach the result; `NUMBER` in a line becomes that line's number.
 """
 
 from __future__ import annotations

@@ -125,12 +125,26 @@ def graph(project: Project, request: TargetRequest, shape: Shape) -> Outcome[Bui
         spec_path=Path(project.source.path).name,
         listed=listed.value,
     )
-    inputs = ()
-    if shape is Shape.VENDORED and locked is not None:
-        from reproc.lock.vendor import inputs as vendored
+    vendored = vendor.inputs(locked) if shape is Shape.VENDORED and locked is not None else ()
+    return Outcome(lower(plan, request, shape, vendored))
 
-        inputs = vendored(locked)
-    return Outcome(lower(plan, request, shape, inputs))
+
+def _listed(project: Project, request: TargetRequest) -> Outcome[dict[str, tuple[TreeEntry, ...]]]:
+    """The files of local code and data as they are now; a lock has them as they were when locking."""
+    from reproc.lock.problem import attempt
+    from reproc.lock.providers.local import scan
+
+    def look() -> Outcome[dict[str, tuple[TreeEntry, ...]]]:
+        local = [(key, tree) for key, tree in request.trees if isinstance(tree, LocalRequest)]
+        members = {key: scan(tree, project.folder.root) for key, tree in local}
+        return Outcome(
+            {
+                key: tuple(sorted((m.entry for m in found), key=lambda e: e.path))
+                for key, found in members.items()
+            }
+        )
+
+    return attempt(look)
 
 
 def render(graph: BuildGraph, backend: Backend, shape: Shape) -> Outcome[tuple[Artifact, ...]]:

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 
 from reproc.diagnostics import Diagnostic, Outcome
-from reproc.lock.model import BootstrapBase
+from reproc.lock.model import BootstrapBase, Lock
 from reproc.lock.requests import BootstrapRequest, TargetRequest
 from reproc.lower import Shape, base_archive
 from reproc.pipeline import Project, graph, render
@@ -74,19 +74,39 @@ def _recipes_of(
 
 def _bootstrap(project: Project, requests: tuple[TargetRequest, ...]) -> str | None:
     """The script that makes every bootstrapped base of these targets."""
-    from reproc.lock.bootstrap_script import bootstrap_script
-
-    wanted = [request for request in requests if isinstance(request.base, BootstrapRequest)]
-    if not wanted:
-        return None
-    bases: dict[str, tuple[BootstrapRequest, BootstrapBase | None]] = {}
-    for request in wanted:
+    texts: dict[str, str] = {}
+    for request in requests:
+        if not isinstance(request.base, BootstrapRequest):
+            continue
         locked = project.locked(request.name)
         base = locked.base if locked and isinstance(locked.base, BootstrapBase) else None
-        assert isinstance(request.base, BootstrapRequest)
-        bases[base_archive(base, request.base)] = (request.base, base)
-    lock = project.lock
-    return bootstrap_script(bases, lock.archives if lock else (), lock.time if lock else None)
+        path = base_archive(base, request.base)
+        texts[path] = (
+            _locked_base(project.lock, base) if project.lock and base else _floating_base(request.base, path)
+        )
+    if len(texts) < 2:
+        return next(iter(texts.values()), None)
+    parts = "\n".join(f"(\n{text}\n)" for text in texts.values())
+    return f"#!/bin/sh\n# Makes the root file systems that the recipes beside this file stand on.\nset -eu\n{parts}\n"
+
+
+def _locked_base(lock: Lock, base: BootstrapBase) -> str:
+    from reproc.lock.providers.bootstrap import bootstrap_script
+
+    return bootstrap_script(base, lock)
+
+
+def _floating_base(request: BootstrapRequest, path: str) -> str:
+    """For a spec without a lock: whatever the archive holds on the day."""
+    return f"""\
+#!/bin/sh
+# Makes the root file system that the recipes beside this file stand on: {path}
+# Not locked: its packages are those of the day. `reproc lock` and `reproc compile` pin them.
+# Needs: mmdebstrap; root, or unprivileged user namespaces.
+set -eu
+mkdir -p .reproc/base
+mmdebstrap --variant=minbase {request.release} {path}
+"""
 
 
 def _bake(files: list[RecipeFile], folder: str) -> str:

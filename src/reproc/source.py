@@ -62,6 +62,10 @@ class Span:
         """The span from the start of this one to the end of `other`, in the same file."""
         return Span(self.source, self.start, other.end)
 
+    def within(self, other: Span) -> bool:
+        """Whether all of it lies in `other`."""
+        return self.source is other.source and other.start <= self.start and self.end <= other.end
+
     def __str__(self) -> str:
         position = self.position
         return f"{self.source.path}:{position.line}:{position.column}"

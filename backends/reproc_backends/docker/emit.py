@@ -21,6 +21,7 @@ from reproc.graph import (
     Variable,
 )
 from reproc.target.backend import Artifact, Feature, LegalGraph
+from reproc.target.layers import plan_layers
 from reproc.target.quoting import (
     comment,
     docker_directory,
@@ -29,7 +30,7 @@ from reproc.target.quoting import (
     docker_value,
     ignore_pattern,
 )
-from reproc_backends.docker.steps import Emitted, StepEmitter, block, joined_path
+from reproc_backends.docker.steps import Emitted, StepEmitter, block, fetched, joined_path
 from reproc_backends.layout import Places, place_of, render
 
 _PACKAGE = "reproc_backends.docker"
@@ -75,14 +76,17 @@ class _Dockerfile:
         self.rootfs = _rootfs_names(graph, set(self.names.values()))
         self.lasting = _lasting(graph)
         self.ancestors = _ancestors(graph)
-        self.steps = StepEmitter(graph, self.names)
+        plan = plan_layers(graph.stages)
+        if plan is None:
+            raise AssertionError("legalize refuses what has too many layers")
+        self.steps = StepEmitter(graph, self.names, plan)
         # What a stage sets for its steps and its children without leaving it in the image.
         self.passing: dict[str, dict[str, Variable]] = {}
         # What ENV has set so far in the stages that the image stands on.
         self.present: dict[str, Variable] = {}
 
     def artifact(self) -> Artifact:
-        stages = [*self._roots(), *map(self._stage, self.graph.stages)]
+        stages = [*self._roots(), *self._commits(), *map(self._stage, self.graph.stages)]
         text = render(
             _PACKAGE,
             "Dockerfile.j2",
@@ -121,6 +125,18 @@ class _Dockerfile:
             for rootfs, name in self.rootfs.items()
         ]
 
+    def _commits(self) -> list[_StageView]:
+        return [
+            _StageView(
+                place=self.places.mark(step.origin),
+                comments=[comment(f"{step.title}{place_of(step.origin)}")] if self.comments else [],
+                base="scratch",
+                name=name,
+                settings=[fetched(step, "/")],
+            )
+            for step, name in self.steps.git_stages.items()
+        ]
+
     def _stage(self, stage: Stage) -> _StageView:
         last = stage is self.graph.stages[-1]
         passing: dict[str, Variable] = {}
@@ -142,7 +158,7 @@ class _Dockerfile:
         settings.append(f"ARG SOURCE_DATE_EPOCH={self.graph.epoch}")
         if self.comments:
             said = "the image" if last else f"stage {stage.name}"
-            comments.insert(0, f"---- {said}{place_of(stage.origin)}")
+            comments.insert(0, comment(f"---- {said}{place_of(stage.origin)}"))
         lasting = self.lasting if stage.name in self.ancestors else None
         place = self.places.mark(stage.origin)
         if lasting is not None:
@@ -160,8 +176,9 @@ class _Dockerfile:
     def _step(self, emitted: Emitted) -> _StepView:
         comments = []
         if self.comments:
-            comments = [f"{comment(emitted.step.title)}{place_of(emitted.step.origin)}"]
-        return _StepView(self.places.mark(emitted.step.origin), comments, emitted.instructions)
+            comments = [comment(f"{step.title}{place_of(step.origin)}") for step in emitted.steps]
+        origin = next((step.origin for step in emitted.steps if step.origin), None)
+        return _StepView(self.places.mark(origin), comments, emitted.instructions)
 
     def _closing(self) -> list[str]:
         runtime = self.graph.runtime
@@ -192,9 +209,16 @@ def _waivers(graph: BuildGraph) -> list[str]:
     """The rules of hadolint that do not fit what stands in the recipe, each with the reason."""
     steps = [step for stage in graph.stages for step in stage.steps]
     reasons = {"DL3059": "one RUN a step keeps the cache, and a failure names its step"}
-    if any(isinstance(step, Script) for step in steps):
+    lines = [line for step in steps if isinstance(step, Run) for line in step.lines]
+    written = any(isinstance(step, Script) for step in steps)
+    if written or any(line.startswith("cd ") for line in lines):
         reasons["DL3003"] = "every RUN is a script of its own, whose `cd` ends with it"
-        reasons["DL4006"] = "a pipe in an author's script means what POSIX says"
+    if written or any(" | " in line for line in lines):
+        reasons["DL4006"] = "a pipe means what POSIX says"
+    if any(line.startswith("apt-get install") for line in lines):
+        reasons["DL3008"] = "the lock pins each package's file by its digest"
+        if not graph.locked:
+            reasons["DL3008"] = "nothing is pinned before `reproc lock`"
     names = sorted(reasons)
     return [f"hadolint global ignore={','.join(names)}", *(f"({name}: {reasons[name]})" for name in names)]
 

@@ -24,6 +24,8 @@ from reproc.target.shell import isolated, write_file
 
 _SCRIPT = "/.reproc.script"
 _TAR = "/.reproc.tar"
+_CONTEXT = f"{MOUNT}/reproc-context"
+CONTEXT_MOUNT = f"--mount=type=bind,target={_CONTEXT}"
 CANONICAL_TAR = "--owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX"
 
 
@@ -51,10 +53,12 @@ class Shared:
             case WriteFile():
                 self.lines += write_file(step, in_def=False)
             case CopyIn():
-                self.lines += pack_listed(step, self._place(f"source={step.source}")) if step.files else []
+                self.lines += pack_listed(step) if step.files else []
                 self.lines += unpack(step.into, packed=bool(step.files))
+                self.mounts[CONTEXT_MOUNT] = None
             case CopyFile():
-                self._copy_file(step, self._place(f"source={step.source}"))
+                self._copy_file(step)
+                self.mounts[CONTEXT_MOUNT] = None
             case FetchGit():
                 place = self._place(f"from={self.git_stages[step]}")
                 self.lines.append(f"tar -C {place} {CANONICAL_TAR} -cf {_TAR} .")
@@ -69,10 +73,10 @@ class Shared:
             case _:
                 assert_never(step)
 
-    def _copy_file(self, step: CopyFile, place: str) -> None:
-        path = quote(step.path)
+    def _copy_file(self, step: CopyFile) -> None:
+        path, source = quote(step.path), quote(normpath(f"{_CONTEXT}/{step.source}"))
         self.lines += [f"mkdir -p {quote(dirname(step.path))}"] if dirname(step.path) != "/" else []
-        self.lines += [f"cat {place} > {path}", f"chmod {'0755' if step.executable else '0644'} {path}"]
+        self.lines += [f"cat {source} > {path}", f"chmod {'0755' if step.executable else '0644'} {path}"]
 
     def _place(self, source: str) -> str:
         """Mounts something at a place of its own."""
@@ -84,8 +88,9 @@ class Shared:
         self.mounts[f"--mount=type=bind,{source},target={target}"] = None
 
 
-def pack_listed(step: CopyIn, place: str) -> list[str]:
-    """Lines that put the listed files of a mounted folder into a tar, with canonical modes and owners."""
+def pack_listed(step: CopyIn) -> list[str]:
+    """Lines that put the listed files of the mounted context into a tar, with canonical modes and owners."""
+    place = quote(normpath(f"{_CONTEXT}/{step.source}"))
     names = "".join(f"./{normpath(name)}\n" for name in step.files)
     command = f"tar -C {place} --no-recursion --verbatim-files-from --no-unquote"
     return feeds(f"{command} {CANONICAL_TAR} -cf {_TAR} -T -", names, in_def=False)

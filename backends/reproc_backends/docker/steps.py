@@ -23,34 +23,37 @@ from reproc.graph import (
     Variable,
     WriteFile,
 )
+from reproc.target.layers import Plan
 from reproc.target.quoting import (
     docker_paths,
     docker_value,
     end_mark,
     export,
-    feeds,
     heredoc_holds,
     quote,
 )
 from reproc.target.shell import surroundings, write_file
+from reproc_backends.docker.shared import CONTEXT_MOUNT, Shared, pack_listed, unpack
 
 CANONICAL = "--chmod=u=rwX,go=rX"
 
 
 @dataclass(frozen=True)
 class Emitted:
-    """A step and its instructions, each a list of lines."""
+    """Steps and their instructions, each a list of lines."""
 
-    step: Step
+    steps: tuple[Step, ...]
     instructions: list[list[str]]
 
 
 class StepEmitter:
     """Turns steps into instructions."""
 
-    def __init__(self, graph: BuildGraph, names: dict[str, str]) -> None:
+    def __init__(self, graph: BuildGraph, names: dict[str, str], plan: Plan) -> None:
         self._names = names
+        self._plan = plan
         self._context = _copied_in(graph)
+        self.git_stages = _git_stages(plan, set(names.values()))
 
     def of_stage(
         self, stage: Stage, passing: dict[str, Variable], lasting: frozenset[str] | None
@@ -60,17 +63,37 @@ class StepEmitter:
         `lasting` are the names that may become ENV (None: all may); other variables are exported by each step
         and kept in `passing`, which children of the stage go on with.
         """
-        for step in stage.steps:
-            if not isinstance(step, SetEnv):
-                yield Emitted(step, self._instructions(step, passing))
-                continue
-            env = [each for each in step.variables if lasting is None or each.name in lasting]
-            for each in env:
-                passing.pop(each.name, None)
-            passing.update({each.name: each for each in step.variables if each not in env})
-            if env:
-                pairs = [f"{each.name}={docker_value(each.value)}" for each in env]
-                yield Emitted(step, [block("ENV", pairs)])
+        for group in self._plan[stage.name]:
+            if group.together:
+                yield Emitted(group.steps, [self._together(group.steps, passing)])
+                sets = [step for step in group.steps if isinstance(step, SetEnv)]
+            else:
+                sets = []
+                for step in group.steps:
+                    if isinstance(step, SetEnv):
+                        yield from self._set(step, passing, lasting)
+                    else:
+                        yield Emitted((step,), self._instructions(step, passing))
+            for step in sets:
+                yield from self._set(step, passing, lasting)
+
+    def _set(
+        self, step: SetEnv, passing: dict[str, Variable], lasting: frozenset[str] | None
+    ) -> Iterator[Emitted]:
+        env = [each for each in step.variables if lasting is None or each.name in lasting]
+        for each in env:
+            passing.pop(each.name, None)
+        passing.update({each.name: each for each in step.variables if each not in env})
+        if env:
+            pairs = [f"{each.name}={docker_value(each.value)}" for each in env]
+            yield Emitted((step,), [block("ENV", pairs)])
+
+    def _together(self, steps: tuple[Step, ...], passing: dict[str, Variable]) -> list[str]:
+        shared = Shared(self._names, self.git_stages)
+        shared.lines += [export(each.name, each.value) for each in passing.values()]
+        for step in steps:
+            shared.add(step)
+        return _run(shared.lines, mounts=list(shared.mounts), network=shared.network)
 
     def _instructions(self, step: Step, passing: dict[str, Variable]) -> list[list[str]]:
         exports = [export(each.name, each.value) for each in passing.values()]
@@ -89,7 +112,7 @@ class StepEmitter:
                 mode = "0755" if step.executable else "0644"
                 return [[f"COPY --chmod={mode} {docker_paths(step.source, step.path)}"]]
             case FetchGit():
-                return [[f"ADD {CANONICAL} {docker_paths(f'{step.url}#{step.commit}', f'{step.into}/')}"]]
+                return [[fetched(step, f"{step.into.rstrip('/')}/")]]
             case CopyKept():
                 stage = self._names[step.stage]
                 return [[f"COPY --from={stage} {docker_paths(path, path)}"] for path in step.paths]
@@ -107,11 +130,20 @@ class StepEmitter:
         others = {path for path in self._context if path.startswith(prefix)}
         if others <= {joined_path(step.source, name) for name in step.files}:
             return [f"COPY {CANONICAL} {docker_paths(step.source, step.into.rstrip('/') + '/')}"]
-        names = "".join(f"./{normpath(name)}\n" for name in step.files)
-        pack = f"tar -C {MOUNT} --no-recursion --verbatim-files-from --no-unquote --owner=0 --group=0"
-        pack += " --numeric-owner --mode=u=rwX,go=rX -cf /.reproc.tar -T -"
-        unpack = [f"mkdir -p {into}", f"tar -C {into} --numeric-owner -xpf /.reproc.tar", "rm /.reproc.tar"]
-        return _run([*feeds(pack, names, in_def=False), *unpack], mounts=[_bind(step.source, MOUNT)])
+        return _run([*pack_listed(step), *unpack(step.into, packed=True)], mounts=[CONTEXT_MOUNT])
+
+
+def fetched(step: FetchGit, into: str) -> str:
+    """The instruction that fetches a commit into a directory."""
+    return f"ADD {CANONICAL} {docker_paths(f'{step.url}#{step.commit}', into)}"
+
+
+def _git_stages(plan: Plan, taken: set[str]) -> dict[FetchGit, str]:
+    """A stage of its own for every commit that a shared RUN needs; an ADD is an instruction in any case."""
+    groups = (group for groups in plan.values() for group in groups if group.together)
+    fetched = dict.fromkeys(step for group in groups for step in group.steps if isinstance(step, FetchGit))
+    free = (f"git-{n}" for n in range(1, len(fetched) + len(taken) + 1) if f"git-{n}" not in taken)
+    return dict(zip(fetched, free, strict=False))
 
 
 def block(instruction: str, pairs: list[str]) -> list[str]:

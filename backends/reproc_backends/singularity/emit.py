@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-
 from typing import assert_never
 
 from reproc.graph import APPS, App, BuildGraph, FromStage, Image, Rootfs, Stage, Step
@@ -17,6 +16,14 @@ from reproc_backends.singularity.steps import PLACE, Kept, Parts, StepEmitter
 _PACKAGE = "reproc_backends.singularity"
 _BUILD_DATE = ("org.label-schema.build-date", "fixed")
 """Apptainer writes the day of the build there; a fixed value, with `build --force`, keeps the bytes equal."""
+
+_LIBRARY_PATH = (
+    "LD_LIBRARY_PATH=${LD_LIBRARY_PATH:-}",
+    "LD_LIBRARY_PATH=${LD_LIBRARY_PATH%/.singularity.d/libs}",
+    "LD_LIBRARY_PATH=${LD_LIBRARY_PATH%:}",
+    'if [ -z "$LD_LIBRARY_PATH" ]; then unset LD_LIBRARY_PATH; fi',
+)
+"""Apptainer adds its own directory to the library path; without this it would get into what is built."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +142,7 @@ class _Definition:
             setup.insert(0, _StepView(self.places.mark(stage.origin), [], opening()))
         if self.comments:
             said_of = "the image" if last else f"stage {stage.name}"
-            comments.insert(0, f"---- {said_of}{place_of(stage.origin)}")
+            comments.insert(0, comment(f"---- {said_of}{place_of(stage.origin)}"))
         post = [self._view(step, part.post, marked=part.marked) for step, part in parts if part.post]
         return _StageView(
             place=self.places.mark(stage.origin),
@@ -150,10 +157,7 @@ class _Definition:
         )
 
     def _opening(self, parts: list[Parts]) -> list[str]:
-        # The runtime adds this to the library path, which would get into what is built here.
-        lines = ["set -eu", "umask 022", "cd /"]
-        lines.append('LD_LIBRARY_PATH=$(echo "${LD_LIBRARY_PATH:-}" | sed "s|:*/[.]singularity[.]d/libs||")')
-        lines.append('[ -n "$LD_LIBRARY_PATH" ] || unset LD_LIBRARY_PATH')
+        lines = ["set -eu", "umask 022", "cd /", *_LIBRARY_PATH]
         lines.append(export("SOURCE_DATE_EPOCH", str(self.graph.epoch)))
         if any(part.uses_place for part in parts):
             lines.append(f"mkdir -p {PLACE}")
@@ -178,7 +182,7 @@ class _Definition:
     def _view(self, step: Step, lines: list[str], *, marked: bool = True) -> _StepView:
         said = []
         if self.comments:
-            said = [f"{comment(step.title)}{place_of(step.origin)}"]
+            said = [comment(f"{step.title}{place_of(step.origin)}")]
         marker = f"echo {quote(f'==> reproc step {NUMBER}: {comment(step.title)}')}" if marked else ""
         return _StepView(self.places.mark(step.origin), said, lines, marker)
 
@@ -226,5 +230,7 @@ def _late_label(name: str, value: str) -> list[str]:
 
 def _help_lines(text: str) -> list[str]:
     """Lines of a help section, which knows no escapes: a `%` that leads gets a backslash, `{{` a blank."""
+    if not text.strip():
+        return []
     lines = (line.rstrip().replace("{{", "{ {") for line in text.strip().split("\n"))
-    return [f"\\{line.lstrip()}" if line.lstrip().startswith("%") else line for line in lines] if text.strip() else []
+    return [f"\\{line.lstrip()}" if line.lstrip().startswith("%") else line for line in lines]

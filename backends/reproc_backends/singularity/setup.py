@@ -8,7 +8,7 @@ from reproc.graph import CopyFile, CopyIn, FetchGit, Rootfs
 from reproc.target.quoting import feeds, quote
 
 PLACE = "/.reproc"
-"""A directory directly below the image's root, where things wait for their step; not in the finished image."""
+"""A directory directly below the image's root where things wait for their step; the image lacks it."""
 _CANONICAL = "--owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX"
 
 
@@ -25,7 +25,7 @@ def opening() -> list[str]:
 
 
 def make_place() -> list[str]:
-    """A line that makes `PLACE`, or stops where the base has it: what lies there could lead out of the image."""
+    """A line that makes `PLACE`, or stops where the base has it, since links in it could lead to the host."""
     return [f'mkdir "$root{PLACE}"']
 
 

@@ -98,13 +98,14 @@ class Reader:
         literal = wanted.type if isinstance(wanted, Value) else wanted
         what = wanted.doc if isinstance(wanted, Value) else literal.name
         keyword = statement.keyword.text
+        there = heading(statement).text
         self.report(
             codes.MISSING_VALUE,
             heading(statement),
             keyword=keyword,
             what=what,
             type=literal.name,
-            example=f"{keyword} {literal.example}",
+            example=f"{there} {literal.example}",
         )
 
     def _require(self, cls: type[Block], body: dict[str, Any], statement: tree.Statement) -> bool:

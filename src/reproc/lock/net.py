@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _CHUNK = 1 << 18
-_ATTEMPTS = 5
-_TIMEOUT = (10.0, 60.0)
-"""Seconds to connect, seconds without a byte."""
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 """HTTP statuses that may be gone a moment later."""
 
@@ -63,6 +60,9 @@ class Client:
 
     wait: float = 0.5
     """Seconds before the second attempt; doubled for each further one."""
+    attempts: int = 5
+    timeout: tuple[float, float] = (10.0, 60.0)
+    """Seconds to connect, seconds without a byte."""
     _lost: dict[str, str] = field(default_factory=dict)
     _local: threading.local = field(default_factory=threading.local)
 
@@ -124,10 +124,10 @@ class Client:
         host = host_of(url)
         if host in self._lost:
             raise Unreachable(host, self._lost[host])
-        for attempt in range(_ATTEMPTS):
-            last = attempt == _ATTEMPTS - 1
+        for attempt in range(self.attempts):
+            last = attempt == self.attempts - 1
             try:
-                response = self.session().get(url, headers=headers, stream=stream, timeout=_TIMEOUT)
+                response = self.session().get(url, headers=headers, stream=stream, timeout=self.timeout)
             except requests.exceptions.SSLError as failure:
                 raise self._lose(host, "its certificate is not trusted") from failure
             except requests.exceptions.ConnectionError as failure:
@@ -154,11 +154,11 @@ class Client:
         """What `work` gives, tried again where a transfer breaks off."""
         import requests
 
-        for attempt in range(_ATTEMPTS):
+        for attempt in range(self.attempts):
             try:
                 return work(url)
             except (requests.exceptions.RequestException, ConnectionError) as failure:
-                if attempt == _ATTEMPTS - 1:
+                if attempt == self.attempts - 1:
                     raise Unreachable(host_of(url), "the transfer breaks off again and again") from failure
                 time.sleep(self.wait * 2**attempt)
         raise AssertionError("the last attempt returns or raises")

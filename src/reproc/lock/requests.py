@@ -146,9 +146,8 @@ def _base(target: Target) -> BootstrapRequest | ImageRequest:
         return BootstrapRequest(release.distribution, release.codename, base.origin)
     if base.kind != "image" and release is not None:
         return ImageRequest(release.image, release.distribution, release.codename, base.origin)
-    return ImageRequest(
-        base.name.text, release and release.distribution, release and release.codename, base.origin
-    )
+    distribution, codename = (release.distribution, release.codename) if release else (None, None)
+    return ImageRequest(base.name.text, distribution, codename, base.origin)
 
 
 def _apt(target: Target) -> tuple[AptRequest, ...]:

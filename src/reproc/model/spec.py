@@ -139,7 +139,7 @@ class Code(Block):
         "bin",
         "rewrite",
     )
-    name: str = value(l.NAME, "how the spec calls it")
+    name: str = value(l.NAME, "a name, by which the spec calls it")
     local: Item | None = once("local", l.FILE, "a folder or file beside the spec")
     exclude: tuple[str, ...] = many("exclude", l.STRING, "patterns, as in .gitignore, of files to leave out")
     git: Item | None = once("git", l.URL, "a git repository")
@@ -154,7 +154,7 @@ class Data(Block):
     """Data from beside the spec."""
 
     later: ClassVar[tuple[str, ...]] = ("url", "doi", "file", "unpack", "at", "mode", "owner")
-    name: str = value(l.NAME, "how the spec calls it")
+    name: str = value(l.NAME, "a name, by which the spec calls it")
     local: Item | None = once("local", l.FILE, "a folder or file beside the spec")
     sha256: Item | None = once("sha256", l.DIGEST, "the file's digest")
     size: int | None = once("size", l.SIZE, "the file's size")
@@ -214,7 +214,7 @@ class Build(Block):
     """How code becomes programs."""
 
     later: ClassVar[tuple[str, ...]] = ("on", "network")
-    name: str = value(l.NAME, "how the spec calls it")
+    name: str = value(l.NAME, "a name, by which the spec calls it")
     using: tuple[Using, ...] = repeated(("using", Using, "a tool chain to work with"))
     in_: str | None = once(
         "in", l.PATH, "where the commands run; the place of the code of the same name if not given"

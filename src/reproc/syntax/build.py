@@ -116,7 +116,7 @@ class _Builder:
     def is_marker(self, parts: Sequence[Child]) -> bool:
         keyword = cast(Token, parts[0])
         behind = parts[1] if len(parts) > 1 else None
-        operator = "" if behind is None or hasattr(behind, "data") else cast(Token, behind).value
+        operator = "" if behind is None or hasattr(behind, "data") else behind.value
         return slips.is_marker(keyword.value, operator)
 
     def report_marker(self, statements: Sequence[Statement], parts: Sequence[Child]) -> None:

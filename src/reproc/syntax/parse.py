@@ -192,7 +192,8 @@ class _Driver:
         start = self.source.text.rfind("\n", 0, before.end_pos) + 1
         line = self.source.text[start : before.end_pos].strip()
         label = Label(self.point(before.end_pos), "here")
-        self.reports(codes.BRACE_ON_NEXT_LINE, self.place(brace), label, line=line if len(line) <= 60 else None)
+        short = line if len(line) <= 60 else None
+        self.reports(codes.BRACE_ON_NEXT_LINE, self.place(brace), label, line=short)
 
     def close_list(self, token: Token) -> None:
         """Ends a list in front of a brace, which cannot stand in it."""
@@ -208,7 +209,7 @@ class _Driver:
             self.reports(codes.STRAY_BRACE, self.place(token))
 
     def close_all(self, end: int) -> None:
-        """Ends what is open at the end of the file; the one that lacks its end is told of, not all round it."""
+        """Ends what is open at the end of the file; only the one that lacks its end is told of."""
         if not self.open:
             return
         self.sound = False

@@ -37,7 +37,7 @@ def without_assignment(keyword: Word, values: list[Value], report: Report) -> tu
         if rest:
             place = Span(keyword.span.source, at + len(sign), keyword.span.end)
             values = [Word(rest, place), *values]
-        if values and values[0].span.start == keyword.span.end and not isinstance(values[0], List | Text):
+        if values and not rest and not isinstance(values[0], List | Text):
             rest = values[0].span.text
         span = Span(keyword.span.source, at, at + len(sign))
         report(codes.ASSIGNMENT, span, sign=sign, keyword=name, statement=f"{name} {rest}".rstrip())

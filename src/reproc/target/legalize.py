@@ -18,7 +18,7 @@ def legalize(graph: BuildGraph, features: frozenset[Feature]) -> Outcome[LegalGr
     """The same image in what a back end with these features can say.
 
     What no recipe can say is refused; stages that nothing needs are left out; a parent stage is inlined where
-    `STAGE_FROM_STAGE` is lacking. Where `LIMITED_LAYERS` asks for it, steps can share a layer (`plan_layers`).
+    `STAGE_FROM_STAGE` is lacking. Where there is `LIMITED_LAYERS`, `plan_layers` has an answer.
     """
     problems = tuple(unsayable(graph))
     if problems:

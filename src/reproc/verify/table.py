@@ -15,7 +15,7 @@ _MARKS = {Status.PASSED: "ok", Status.FAILED: "FAILED", Status.SKIPPED: "skipped
 _STYLES = {Status.PASSED: "green", Status.FAILED: "bold red", Status.SKIPPED: "yellow"}
 
 
-def table(report: Report, *, width: int = 80, colour: bool = False) -> str:
+def table(report: Report, *, width: int = 80, color: bool = False) -> str:
     """The table, then one line a reason, then the sums; ends with a newline."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console

@@ -147,13 +147,6 @@ NOT_DECLARED = Code(
 SAME_TOOL_TWICE = Code(
     "E0324", "two-versions-in-one-build", "a build works with one version of `{name}`", label="the second one"
 )
-TOOLS_NOT_HERE = Code(
-    "E0325",
-    "unknown-base-for-toolchain",
-    "tool chains need a base whose distribution is known",
-    label="asked for here",
-    help=("say what the image holds: `is debian bookworm`",),
-)
 PYTHON_VERSION_MISSING = Code(
     "E0330",
     "no-python-version",
@@ -181,13 +174,6 @@ DIRECT_REQUIREMENT = Code(
     "`{text}` is fetched from an address, not from the index",
     label="nothing pins what is there",
     help=("declare it as `code` and build it from there",),
-)
-REQUIREMENT_OPTION = Code(
-    "E0334",
-    "requirements-option",
-    "`{path}` line {line}: `{text}` is an option, not a requirement",
-    label="from this file",
-    help=("leave the option out; indexes are the site's business",),
 )
 UNKNOWN_INPUT = Code(
     "E0340",
@@ -276,7 +262,4 @@ SELF_REFERENCE = Code(
         "write `prepend {name} {rest}` or `append {name} {rest}`",
         "spell the value out: nothing but `{{{{name}}}}` is replaced",
     ),
-)
-OVERSIZED = Code(
-    "E0361", "oversized-file", "`{path}` has {found} bytes, not {wanted}", label="the size that was promised"
 )

@@ -37,7 +37,11 @@ TOO_LARGE = Code(
 # -------------------------------------------------------------------------------------------------- structure
 
 UNCLOSED_BLOCK = Code(
-    "E0110", "unclosed-block", "the block is never closed", label="opened here", help=("write the missing `}}`",)
+    "E0110",
+    "unclosed-block",
+    "the block is never closed",
+    label="opened here",
+    help=("write the missing `}}`",),
 )
 UNCLOSED_LIST = Code(
     "E0111", "unclosed-list", "the list is never closed", label="opened here", help=("write the missing `]`",)
@@ -47,12 +51,14 @@ UNCLOSED_STRING = Code(
     "unclosed-string",
     "the string is not closed on its line",
     label="opened here",
-    help=(
-        'write the missing `"`; a `\\` before a `"` makes it part of the string',
-    ),
+    help=('write the missing `"`; a `\\` before a `"` makes it part of the string',),
 )
 UNCLOSED_TEXT = Code(
-    "E0113", "unclosed-text", "the text is never closed", label="opened here", help=('write the missing `"""`',)
+    "E0113",
+    "unclosed-text",
+    "the text is never closed",
+    label="opened here",
+    help=('write the missing `"""`',),
 )
 STRAY_BRACE = Code(
     "E0114",
@@ -69,7 +75,10 @@ STRAY_BRACKET = Code(
     help=("remove it, put quotes round a value that holds it, or write the `[` that it belongs to",),
 )
 TOO_DEEP = Code(
-    "E0116", "nested-too-deep", "blocks and lists nest more than {limit} deep", label="one too many opens here"
+    "E0116",
+    "nested-too-deep",
+    "blocks and lists nest more than {limit} deep",
+    label="one too many opens here",
 )
 NO_KEYWORD = Code(
     "E0117",
@@ -82,7 +91,7 @@ BRACE_ON_NEXT_LINE = Code(
     "E0118",
     "brace-on-next-line",
     "`{{` stands on the line of its statement",
-    label="belongs at the end of `{keyword}`'s line",
+    label="belongs at the end of the line above",
     help=("write `{line} {{`", "move it to the end of the line above"),
 )
 BEHIND_BLOCK = Code(
@@ -113,7 +122,9 @@ UNKNOWN_ESCAPE = Code(
     "unknown-escape",
     "there is no escape `{escape}`",
     label="not an escape",
-    help=('write `{double}` for a backslash; known are `\\"` `\\\\` `\\n` `\\t` `\\u{{1F600}}` and `\\{{{{`',),
+    help=(
+        'write `{double}` for a backslash; known are `\\"` `\\\\` `\\n` `\\t` `\\u{{1F600}}` and `\\{{{{`',
+    ),
 )
 NO_CHARACTER = Code(
     "E0131",
@@ -179,7 +190,10 @@ GLUED = Code(
     "no-blank-between-values",
     "a blank is missing between two values",
     label="a new value begins here",
-    help=("write `{quoted}` for one value, or put a blank between two", "put a blank between them, or quotes round the whole"),
+    help=(
+        "write `{quoted}` for one value, or put a blank between two",
+        "put a blank between them, or quotes round the whole",
+    ),
 )
 BRACKET_IN_WORD = Code(
     "E0146",
@@ -191,7 +205,7 @@ BRACKET_IN_WORD = Code(
 OTHER_QUOTES = Code(
     "E0147",
     "other-quotes",
-    "only `\"` quotes a value",
+    'only `"` quotes a value',
     label="`{quote}` is a plain character",
     help=("write `{quoted}`",),
 )

@@ -91,7 +91,9 @@ class Containers:
         try:
             return self._run(self._prepare(image), command)
         except (Lost, Refused) as failure:
-            return RunFailed(self._failure(failure), time.monotonic() - began, lacking=True)
+            said = self._failure(failure)
+            lacking = said.code is not codes.ENGINE_FAILED
+            return RunFailed(said, time.monotonic() - began, lacking)
 
     def _failure(self, failure: Lost | Refused) -> Diagnostic:
         doing = "running a command"

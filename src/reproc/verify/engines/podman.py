@@ -38,6 +38,8 @@ _OLDEST_BUILDAH = (1, 33)
 _ADVICE = "Debian (from trixie) and Ubuntu (from 24.10): `apt-get install podman`"
 _STEP = re.compile(r"(?:\[\d+/\d+\] )?STEP \d+/\d+: (.*)")
 _START_SECONDS = 20
+_IDLE_SECONDS = 600
+"""The service ends by itself when nobody has asked it anything for so long."""
 
 
 class PodmanEngine:
@@ -163,13 +165,14 @@ class PodmanEngine:
 
     def _containers(self) -> Containers:
         """Starts the API service the first time; raises Lost or OSError."""
-        if self._made is not None:
+        if self._made is not None and self._made.alive():
             return self._made
+        self.close()
         # a socket's path may have 108 bytes (unix(7)), which a state folder's can exceed
         self._folder = Path(tempfile.mkdtemp(prefix="reproc-"))
         address = f"unix://{self._folder}/podman.sock"
         self._service = subprocess.Popen(
-            ["podman", "system", "service", "--time=0", address],
+            ["podman", "system", "service", f"--time={_IDLE_SECONDS}", address],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

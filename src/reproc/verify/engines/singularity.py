@@ -21,6 +21,7 @@ from reproc.diagnostics import Diagnostic, error
 from reproc.diagnostics.codes import verify as codes
 from reproc.progress import Progress
 from reproc.verify import contract, sif
+from reproc.verify.engines import apptainer
 from reproc.verify.engines.base import (
     BuildFailed,
     BuildResult,
@@ -28,7 +29,6 @@ from reproc.verify.engines.base import (
     Captured,
     Command,
     CommandResult,
-    Detail,
     Probe,
     RunFailed,
     RunResult,
@@ -40,10 +40,6 @@ from reproc.verify.process import Finished, Log, capture, follow
 from reproc.verify.sandbox import Bind, Owned, Sandbox, Tmpfs
 from reproc.verify.workspace import Workspace, remove_tree
 
-_ADVICE = (
-    "Ubuntu: `add-apt-repository ppa:apptainer/ppa && apt-get install apptainer`; "
-    "Debian and others: the package of github.com/apptainer/apptainer/releases"
-)
 _PASSED_ON = ("NOHTTPS", "DOCKER_USERNAME", "DOCKER_PASSWORD")
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE")
 
@@ -61,9 +57,10 @@ class SingularityEngine:
     # what is here
 
     @cached_property
-    def program(self) -> str | None:
-        """The full path of apptainer, or else of singularity."""
-        return shutil.which("apptainer") or shutil.which("singularity")
+    def _program(self) -> str:
+        path = apptainer.program()
+        assert path is not None, "an engine that is not there was asked to work"
+        return path
 
     @cached_property
     def sandbox(self) -> Sandbox:
@@ -72,7 +69,7 @@ class SingularityEngine:
     @cached_property
     def _stage(self) -> str:
         """A folder of every Linux system (FHS 3.0) under which our namespaces show what a command needs."""
-        taken = tuple(os.path.realpath(path) for path in (self.program or "/", sys.executable))
+        taken = (os.path.realpath(self._program), os.path.realpath(sys.executable))
         folders = ("/mnt", "/media", "/srv", "/opt")
         free = (
             each
@@ -83,59 +80,25 @@ class SingularityEngine:
 
     @cached_property
     def _probe(self) -> Probe:
-        if self.program is None:
-            return Probe(
-                self.name, False, None, "neither `apptainer` nor `singularity` is installed", _ADVICE
-            )
-        version = _version(self.program)
+        program = apptainer.program()
+        if program is None:
+            reason = "neither `apptainer` nor `singularity` is installed"
+            return Probe(self.name, False, None, reason, apptainer.ADVICE)
+        version = apptainer.version(program)
         if version is None:
-            return Probe(self.name, False, None, f"`{self.program} --version` does not work", _ADVICE)
+            reason = f"`{program} --version` does not work"
+            return Probe(self.name, False, None, reason, apptainer.ADVICE)
         if not shutil.which("mksquashfs"):
-            return Probe(
-                self.name, False, version, "`mksquashfs` is not installed", "`apt-get install squashfs-tools`"
-            )
-        return Probe(self.name, True, version, details=(*self._namespace_details(), _fuse_detail()))
+            advice = "`apt-get install squashfs-tools`"
+            return Probe(self.name, False, version, "`mksquashfs` is not installed", advice)
+        return Probe(self.name, True, version, details=apptainer.details(self.sandbox))
 
     def probe(self) -> Probe:
         return self._probe
 
-    def _namespace_details(self) -> tuple[Detail, ...]:
-        found = self.sandbox
-        if found.root and found.user:
-            return (
-                Detail(
-                    "namespaces", True, "builds and tests run in user, mount, process and network namespaces"
-                ),
-            )
-        advice = "allow unprivileged user namespaces: `sysctl kernel.apparmor_restrict_unprivileged_userns=0`, `sysctl user.max_user_namespaces=15000`"
-        if "newuidmap" in (found.reason or "") or "usermod" in (found.reason or ""):
-            advice = found.reason or advice
-        rows = []
-        if not found.root:
-            rows.append(
-                Detail(
-                    "namespaces for builds",
-                    False,
-                    f"builds may reach the network and see the host's /tmp: {found.reason}",
-                    advice,
-                )
-            )
-        if not found.user:
-            rows.append(
-                Detail(
-                    "namespaces for tests", False, f"tests run as the calling user: {found.reason}", advice
-                )
-            )
-        return tuple(rows)
-
     @cached_property
-    def _compression(self) -> str:
-        """The arguments for mksquashfs: zstd where it has it, which is five times as fast as gzip."""
-        try:
-            done = subprocess.run(["mksquashfs", "-help"], capture_output=True, timeout=20, check=False)
-        except (OSError, subprocess.TimeoutExpired):
-            return ""
-        return "-comp zstd -Xcompression-level 3" if b"\n\tzstd" in done.stdout + done.stderr else ""
+    def _compression(self) -> tuple[str, ...]:
+        return apptainer.compression()
 
     # building
 
@@ -187,10 +150,8 @@ class SingularityEngine:
         ids = self.sandbox.root
         context = Path(self._stage, "context") if ids else recipe.context
         place = Path(self._stage, "build") if ids else folder
-        assert self.program is not None
-        arguments = [self.program, "--nocolor", "build", "--force", "--disable-cache"]
-        if self._compression:
-            arguments += ["--mksquashfs-args", self._compression]
+        arguments = [self._program, "--nocolor", "build", "--force", "--disable-cache"]
+        arguments += self._compression
         if (recipe.context / "inputs").is_dir():
             arguments += ["--bind", f"{context}/inputs:/mnt"]
         arguments += ["--bind", f"{place}/tmp:/tmp", "--bind", f"{place}/var-tmp:/var/tmp"]
@@ -291,9 +252,9 @@ class SingularityEngine:
                 error(codes.BROKEN_IMAGE, None, image=image, reason=failure), time.monotonic() - began
             )
         except OSError as failure:
-            return RunFailed(self._system_failure(doing, failure), time.monotonic() - began, lacking=True)
+            result = self._system_failure(doing, failure)
         if isinstance(result, Diagnostic):
-            return RunFailed(result, time.monotonic() - began, lacking=True)
+            return RunFailed(result, time.monotonic() - began, lacking=result.code is codes.NO_SPACE)
         return result
 
     def _run(self, image: Path, command: Command, folder: Path) -> CommandResult | Diagnostic:
@@ -316,8 +277,15 @@ class SingularityEngine:
             (folder / name).mkdir()
         ids = self.sandbox.user
         place = self._stage if ids else str(folder)
-        assert self.program is not None
-        arguments = [self.program, "--silent", "exec", "--userns", "--cleanenv", "--containall", "--no-privs"]
+        arguments = [
+            self._program,
+            "--silent",
+            "exec",
+            "--userns",
+            "--cleanenv",
+            "--containall",
+            "--no-privs",
+        ]
         arguments += ["--uts", "--hostname", contract.HOSTNAME, "--no-mount", "/etc/localtime"]
         arguments += ["--pwd", command.workdir, "--workdir", f"{place}/scratch"]
         if command.gpu:
@@ -386,7 +354,8 @@ class SingularityEngine:
         subprocess.run(inside, stdin=subprocess.DEVNULL, capture_output=True, check=False)
 
     def close(self) -> None:
-        for folder in sorted(self._workspace.temporary.glob(f"{self.name}-*")):
+        mine = self._workspace.temporary.glob(f"{self.name}-*")
+        for folder in sorted((*mine, *self._workspace.stale())):
             self._remove(folder)
 
     def _system_failure(self, doing: str, failure: OSError) -> Diagnostic:
@@ -394,29 +363,6 @@ class SingularityEngine:
         if out_of_space([text]):
             return no_space(self.name, doing, self._workspace.root)
         return error(codes.ENGINE_FAILED, None, engine=self.name, doing=doing, reason=text)
-
-
-def _version(program: str) -> str | None:
-    """The version of an Apptainer or SingularityCE program, as in `apptainer 1.4.5`."""
-    try:
-        done = subprocess.run([program, "--version"], capture_output=True, timeout=20, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    match = re.fullmatch(r"(\S+) version (\S+)\s*", done.stdout.decode("utf-8", "replace"))
-    return f"{match[1]} {match[2]}" if match and done.returncode == 0 else None
-
-
-def _fuse_detail() -> Detail:
-    mounter = shutil.which("squashfuse_ll") or shutil.which("squashfuse")
-    if os.access("/dev/fuse", os.R_OK | os.W_OK) and os.stat("/dev/fuse").st_mode & 0o006 == 0o006:
-        return Detail(
-            "fuse",
-            True,
-            "images are mounted" if mounter else "images are mounted by Apptainer's own squashfuse",
-        )
-    return Detail(
-        "fuse", False, "/dev/fuse cannot be used: images are unpacked for every test", "`chmod 666 /dev/fuse`"
-    )
 
 
 def _reason(text: str) -> str | None:
