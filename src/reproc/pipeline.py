@@ -12,8 +12,9 @@ from reproc.diagnostics.codes import cli as codes
 from reproc.folder import Folder
 from reproc.graph import BuildGraph
 from reproc.lock import file as lock_file
-from reproc.lock.model import Lock, LockedTarget
-from reproc.lock.requests import TargetRequest, requests
+from reproc.lock import vendor
+from reproc.lock.model import Lock, LockedTarget, TreeEntry
+from reproc.lock.requests import LocalRequest, TargetRequest, requests
 from reproc.lower import Plan, Shape, lower
 from reproc.source import SourceFile
 from reproc.syntax import decode, parse

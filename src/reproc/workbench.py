@@ -70,9 +70,12 @@ def _target(
     found += lowered.diagnostics
     if fetched.errors or lowered.value is None:
         return None
-    context = folder / "vendored" / request.name
+    context = (folder / "vendored" / request.name).absolute()
     context.mkdir(parents=True, exist_ok=True)
-    materialise(lowered.value.inputs, store, context)
+    laid_out = materialise(lowered.value.inputs, store, context)
+    found += laid_out.diagnostics
+    if laid_out.errors:
+        return None
     target = next(each for each in project.spec.targets if each.name == request.name)
     recipes: dict[str, Recipe] = {}
     for name in target.backends:

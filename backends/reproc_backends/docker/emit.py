@@ -150,9 +150,9 @@ class _Dockerfile:
                 passing = dict(self.passing[parent])
             case Image(reference=reference, digest=digest):
                 base = f"{reference}@{digest}" if digest else reference
-                settings = ["USER root", "WORKDIR /"]
-                if self.comments:
-                    comments = _image_comments(reference, digest)
+                settings = ["USER 0", "WORKDIR /"]
+                if self.comments and digest is None:
+                    comments = [f"{comment(reference)} floats until `reproc lock` pins its digest"]
             case _:
                 assert_never(stage.base)
         settings.append(f"ARG SOURCE_DATE_EPOCH={self.graph.epoch}")
@@ -219,16 +219,15 @@ def _waivers(graph: BuildGraph) -> list[str]:
         reasons["DL3008"] = "the lock pins each package's file by its digest"
         if not graph.locked:
             reasons["DL3008"] = "nothing is pinned before `reproc lock`"
+    if any(line.startswith("apt-get update") for line in lines):
+        reasons["DL3009"] = "the step that fetches the package lists removes them"
+    images = [stage.base for stage in graph.stages if isinstance(stage.base, Image)]
+    if images:
+        reasons["DL3002"] = "the steps run as root, as they do in Apptainer"
+    if any(image.digest is None for image in images):
+        reasons["DL3006"] = reasons["DL3007"] = "the image floats until `reproc lock` pins its digest"
     names = sorted(reasons)
     return [f"hadolint global ignore={','.join(names)}", *(f"({name}: {reasons[name]})" for name in names)]
-
-
-def _image_comments(reference: str, digest: str | None) -> list[str]:
-    lines = ["hadolint ignore=DL3002", "(DL3002: the steps run as root, as they do in Apptainer)"]
-    if digest is None:
-        lines[0] = "hadolint ignore=DL3002,DL3006,DL3007"
-        lines.append(f"(DL3006, DL3007: `{comment(reference)}` floats until `reproc lock` pins its digest)")
-    return lines
 
 
 def _stage_names(graph: BuildGraph) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import assert_never
 
 from reproc.graph import APPS, App, BuildGraph, FromStage, Image, Rootfs, Stage, Step
 from reproc.target.backend import Artifact, Feature, LegalGraph
-from reproc.target.quoting import byte_string, comment, def_holds, export, quote
+from reproc.target.quoting import byte_string, comment, def_holds, export, quote, without_arguments
 from reproc_backends.layout import NUMBER, Places, place_of, render
 from reproc_backends.singularity.sections import in_small_sections
 from reproc_backends.singularity.setup import make_place, opening, unpack_rootfs
@@ -232,5 +232,5 @@ def _help_lines(text: str) -> list[str]:
     """Lines of a help section, which knows no escapes: a `%` that leads gets a backslash, `{{` a blank."""
     if not text.strip():
         return []
-    lines = (line.rstrip().replace("{{", "{ {") for line in text.strip().split("\n"))
+    lines = (line.rstrip() for line in without_arguments(text).strip().split("\n"))
     return [f"\\{line.lstrip()}" if line.lstrip().startswith("%") else line for line in lines]

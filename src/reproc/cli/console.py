@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from reproc.diagnostics import Diagnostic
 
 if TYPE_CHECKING:
+    from reproc.diagnostics.render import Form
     from reproc.progress import Progress
 
 
@@ -33,7 +34,7 @@ class Console:
         """One line for people, on stderr."""
         print(f"reproc: {text}", file=sys.stderr)
 
-    def show(self, diagnostics: Sequence[Diagnostic], form: str = "full") -> None:
+    def show(self, diagnostics: Sequence[Diagnostic], form: Form = "full") -> None:
         """Diagnostics in one of their forms; json and github go to stdout, the others to stderr."""
         if not diagnostics and form != "json":
             return

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from reproc.diagnostics.render import printable
+from reproc.diagnostics.ansi import visible, without_sequences
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -35,7 +35,7 @@ class Plain:
 
     def note(self, text: str) -> None:
         if self.verbose:
-            self._line(f"  {printable(text)}")
+            self._line(f"  {visible(without_sequences(text))}")
 
     def _line(self, text: str) -> None:
         with self.lock:
@@ -84,5 +84,5 @@ class Live:
         with self.lock:
             if self.running:
                 self.rich.update(
-                    self.running[-1], note=printable(text)[: max(10, self.rich.console.width - 50)]
+                    self.running[-1], note=visible(without_sequences(text))[: max(10, self.rich.console.width - 50)]
                 )

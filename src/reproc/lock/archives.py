@@ -1,7 +1,8 @@
 """Where the archives that a lock names are served from.
 
-A lock says `debian`, never a host. Site policy says where that is: an environment variable, else the machine's
-own apt sources, else the public snapshot service, which also backs up the others for what they have dropped.
+A lock says `debian`, never a host. Site policy says where that is: an environment variable, else the
+machine's own apt sources, else the public snapshot service, which also backs up the others for what they
+have dropped.
 """
 
 from __future__ import annotations
@@ -138,6 +139,5 @@ def _archive(uri: str, suites: tuple[str, ...]) -> str | None:
     """Which of the known archives an address serves."""
     last = urlsplit(uri).path.rpartition("/")[2]
     if last in COMPONENTS:
-        # Debian's archive of security updates once had the path `/debian-security`, and still has it everywhere
         return last
     return "debian-security" if last == "security" and any(s.endswith("-security") for s in suites) else None

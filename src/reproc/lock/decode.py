@@ -1,4 +1,4 @@
-"""From the JSON of a lock to its values, checking every type and form; imports nothing heavy (compile path)."""
+"""From the JSON of a lock to its values, every type and form checked; nothing heavy is imported here."""
 
 from __future__ import annotations
 
@@ -56,7 +56,10 @@ def lock(content: Mapping[str, Any]) -> Lock:
 def inputs(content: Mapping[str, Any]) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
     """The digests of what every section was asked for; raises `Malformed`."""
     found = _Reader(content, "the lock").reader("inputs")
-    return tuple((name, tuple((s, each.text(s, _SHA256)) for s in each.keys())) for name, each in found.pairs("targets"))
+    return tuple(
+        (name, tuple((s, each.text(s, _SHA256)) for s in each.names()))
+        for name, each in found.pairs("targets")
+    )
 
 
 class _Reader:
@@ -68,7 +71,7 @@ class _Reader:
         self._value: dict[str, Any] = value
         self.where = where
 
-    def keys(self) -> list[str]:
+    def names(self) -> list[str]:
         return list(self._value)
 
     def _get(self, name: str, kind: type[T], words: str) -> T:
@@ -100,7 +103,10 @@ class _Reader:
 
     def readers(self, name: str) -> list[_Reader]:
         found = self._get(name, list, "a list")
-        return [_Reader(each, f"item {number} of `{name}` of {self.where}") for number, each in enumerate(found, 1)]
+        return [
+            _Reader(each, f"item {number} of `{name}` of {self.where}")
+            for number, each in enumerate(found, 1)
+        ]
 
     def pairs(self, name: str) -> list[tuple[str, _Reader]]:
         inner = self.reader(name)
@@ -122,7 +128,7 @@ class _Reader:
 
 def _archive(at: _Reader) -> Archive:
     suites = at.reader("suites")
-    pairs = tuple((suite, suites.text(suite, _SHA256)) for suite in suites.keys())
+    pairs = tuple((suite, suites.text(suite, _SHA256)) for suite in suites.names())
     return Archive(at.text("name", _WORD), at.text("snapshot", _SNAPSHOT), pairs, at.flag("confirmed"))
 
 
@@ -131,7 +137,15 @@ def _deb(key: str, at: _Reader) -> Deb:
     if match is None:
         raise Malformed(f"{ascii(key)} is not a package with its version, architecture and archive")
     name, version, architecture, archive = match.groups()
-    return Deb(name, version, architecture, archive, at.text("path", _PATH), at.number("size"), at.text("sha256", _SHA256))
+    return Deb(
+        name,
+        version,
+        architecture,
+        archive,
+        at.text("path", _PATH),
+        at.number("size"),
+        at.text("sha256", _SHA256),
+    )
 
 
 def _tree(at: _Reader) -> SourceTree:
@@ -140,7 +154,12 @@ def _tree(at: _Reader) -> SourceTree:
             entries = tuple(_entry(each) for each in at.readers("entries"))
             return LocalTree(at.text("source"), entries, at.text("sha256", _SHA256))
         case "git":
-            return GitTree(at.text("url"), at.text("commit", _OBJECT), at.text("tree", _OBJECT), at.text("sha256", _SHA256))
+            return GitTree(
+                at.text("url"),
+                at.text("commit", _OBJECT),
+                at.text("tree", _OBJECT),
+                at.text("sha256", _SHA256),
+            )
         case other:
             raise Malformed(f"{at.where} is of an unknown kind, `{other}`")
 
@@ -156,7 +175,7 @@ def _entry(at: _Reader) -> TreeEntry:
 def _target(at: _Reader, debs: Mapping[str, Deb], trees: Mapping[str, SourceTree]) -> LockedTarget:
     inside = at.reader("trees")
     found = []
-    for name in inside.keys():
+    for name in inside.names():
         key = inside.text(name)
         if key not in trees:
             raise Malformed(f"{ascii(name)} of {at.where} names a tree that is not there")
@@ -175,14 +194,22 @@ def _base(at: _Reader, debs: Mapping[str, Deb]) -> LockedBase:
     match at.text("kind"):
         case "bootstrap":
             return BootstrapBase(
-                at.text("distribution", _WORD), at.text("release", _WORD), at.named("debs", debs), at.text("tool"),
-                at.text("sha256", _SHA256), at.number("size"),
+                at.text("distribution", _WORD),
+                at.text("release", _WORD),
+                at.named("debs", debs),
+                at.text("tool"),
+                at.text("sha256", _SHA256),
+                at.number("size"),
             )
         case "image":
             variables = at.reader("environment")
-            environment = tuple((name, variables.text(name)) for name in variables.keys())
+            environment = tuple((name, variables.text(name)) for name in variables.names())
             return ImageBase(
-                at.text("reference"), at.text("digest", _DIGEST), at.text("rootfs", _SHA256), at.number("size"), environment,
+                at.text("reference"),
+                at.text("digest", _DIGEST),
+                at.text("rootfs", _SHA256),
+                at.number("size"),
+                environment,
             )
         case other:
             raise Malformed(f"{at.where} is of an unknown kind, `{other}`")
@@ -195,7 +222,15 @@ def _layer(at: _Reader, debs: Mapping[str, Deb]) -> AptLayer:
 
 def _python(at: _Reader) -> PythonEnvironment:
     wheels = tuple(
-        Wheel(w.text("name", _WORD), w.text("version"), w.text("filename", _WHEEL), w.number("size"), w.text("sha256", _SHA256))
+        Wheel(
+            w.text("name", _WORD),
+            w.text("version"),
+            w.text("filename", _WHEEL),
+            w.number("size"),
+            w.text("sha256", _SHA256),
+        )
         for w in at.readers("wheels")
     )
-    return PythonEnvironment(at.text("name", _WORD), at.text("interpreter", _WORD), at.text("prefix", _ABSOLUTE), wheels)
+    return PythonEnvironment(
+        at.text("name", _WORD), at.text("interpreter", _WORD), at.text("prefix", _ABSOLUTE), wheels
+    )

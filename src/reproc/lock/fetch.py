@@ -12,7 +12,17 @@ from reproc.diagnostics.codes import lock as codes
 from reproc.diagnostics.diagnostic import Diagnostic, Outcome, error
 from reproc.lock import tar
 from reproc.lock.archives import Site
-from reproc.lock.model import BootstrapBase, Deb, GitTree, ImageBase, LocalTree, Lock, LockedTarget, TreeEntry
+from reproc.lock.model import (
+    BootstrapBase,
+    Deb,
+    GitTree,
+    ImageBase,
+    LocalTree,
+    Lock,
+    LockedTarget,
+    TreeEntry,
+    Wheel,
+)
 from reproc.lock.net import Client
 from reproc.lock.problem import Problem, attempt, problem
 from reproc.lock.providers import bootstrap, git, image, pypi
@@ -24,9 +34,15 @@ Job = Callable[[], None]
 
 
 def fetch(
-    lock: Lock, target: LockedTarget, folder: Path, store: Store, progress: Progress, *, site: Site | None = None
+    lock: Lock,
+    target: LockedTarget,
+    folder: Path,
+    store: Store,
+    progress: Progress,
+    *,
+    site: Site | None = None,
 ) -> Outcome[None]:
-    """Puts everything that a vendored build of the target needs into the store, each file checked by its digest.
+    """Puts everything that a vendored build of the target needs into the store, each file digest-checked.
 
     `folder` is the spec's. What is there already is not fetched again.
     """
@@ -88,7 +104,7 @@ class Fetching:
         self.client.download(addresses, deb.sha256, self.store, f"`{deb.filename}`")
         self.progress.note(deb.filename)
 
-    def wheels(self, wheels: Sequence[pypi.Wheel], version: str, platform: str) -> Job:
+    def wheels(self, wheels: Sequence[Wheel], version: str, platform: str) -> Job:
         """A job for some wheels of one environment."""
 
         def job() -> None:
@@ -140,7 +156,7 @@ def workers() -> Iterator[ThreadPoolExecutor]:
 
 
 def together(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
-    """The diagnostics without repetitions; of what cannot be reached only one, since the rest follows from it."""
+    """The diagnostics without repetitions; of what cannot be reached only one: the rest follows from it."""
     found: list[Diagnostic] = []
     for diagnostic in diagnostics:
         lost = diagnostic.code in codes.UNREACHABLE and any(d.code is diagnostic.code for d in found)
@@ -159,7 +175,9 @@ def again(tree: LocalTree, folder: Path, store: Store) -> None:
 
 def _member(entry: TreeEntry, root: Path, tree: LocalTree) -> tar.Member:
     path = root / entry.path if entry.path else root
-    changed = problem(codes.SOURCE_CHANGED, None, source=tree.source, detail=f": `{entry.path or tree.source}`")
+    changed = problem(
+        codes.SOURCE_CHANGED, None, source=tree.source, detail=f": `{entry.path or tree.source}`"
+    )
     try:
         if entry.link is not None:
             if not path.is_symlink() or str(path.readlink()) != entry.link:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from reproc.diagnostics.codes import lock as codes
-from reproc.diagnostics.diagnostic import Diagnostic, Outcome, error
+from reproc.diagnostics.diagnostic import Code, Diagnostic, Outcome, error
 from reproc.lock import decode
 from reproc.lock.model import (
     FORMAT,
@@ -60,7 +60,9 @@ class LockFile:
 def write(lock: Lock, requests: Sequence[TargetRequest]) -> str:
     """The text of the lock file."""
     rest = _encode(lock, inputs(requests))
-    content = {"version": FORMAT, "sha256": _own_digest(rest)} | {k: v for k, v in rest.items() if k != "version"}
+    content = {"version": FORMAT, "sha256": _own_digest(rest)} | {
+        k: v for k, v in rest.items() if k != "version"
+    }
     return _pretty(content, 0) + "\n"
 
 
@@ -75,7 +77,9 @@ def read(source: SourceFile) -> Outcome[LockFile]:
     if not isinstance(content, dict) or "version" not in content:
         return _refused(source, codes.LOCK_UNREADABLE, 0, reason="it is not a lock")
     if content["version"] != FORMAT:
-        return _refused(source, codes.LOCK_VERSION, 0, found=ascii(content["version"])[:20], known=FORMAT)
+        return _refused(
+            source, codes.LOCK_VERSION, 0, found=ascii(content["version"])[:20], known=str(FORMAT)
+        )
     stated = content.pop("sha256", None)
     if stated != _own_digest(content):
         return _refused(source, codes.LOCK_TAMPERED, source.text.find('"sha256"'))
@@ -87,14 +91,18 @@ def read(source: SourceFile) -> Outcome[LockFile]:
 
 
 def stale(lock_file: LockFile, requests: Sequence[TargetRequest]) -> tuple[str, ...]:
-    """What the lock does not answer any more, in words such as `python main of target cpu`; empty if it fits."""
+    """What the lock does not answer any more, such as `python main of target cpu`; empty if it fits."""
     asked = dict(inputs(requests))
     told: list[str] = []
     for target, sections in asked.items():
         if target not in {t.name for t in lock_file.lock.targets}:
             told.append(f"target {target}")
             continue
-        told += (f"{name} of target {target}" for name, sha256 in sections if lock_file.input(target, name) != sha256)
+        told += (
+            f"{name} of target {target}"
+            for name, sha256 in sections
+            if lock_file.input(target, name) != sha256
+        )
         gone = {name for name, _ in dict(lock_file.inputs).get(target, ())} - {name for name, _ in sections}
         told += (f"{name} of target {target}" for name in sorted(gone))
     told += (f"target {t.name}" for t in lock_file.lock.targets if t.name not in asked)
@@ -109,7 +117,11 @@ def inputs(requests: Sequence[TargetRequest]) -> Inputs:
 def sections(request: TargetRequest) -> dict[str, str]:
     """The sections of a target: `system`, `python NAME`, `code NAME`, `data NAME`, with their digests."""
     found: dict[str, Any] = {
-        "system": [request.platform, _asked_base(request.base), [_asked_layer(layer) for layer in request.apt]]
+        "system": [
+            request.platform,
+            _asked_base(request.base),
+            [_asked_layer(layer) for layer in request.apt],
+        ]
     }
     found |= {f"python {each.name}": [request.platform, _asked_python(each)] for each in request.python}
     found |= {name: _asked_tree(tree) for name, tree in request.trees}
@@ -151,7 +163,7 @@ def _own_digest(content: Mapping[str, Any]) -> str:
     return _digest({key: value for key, value in content.items() if key != "sha256"})
 
 
-def _refused(source: SourceFile, code: codes.Code, offset: int, **facts: object) -> Outcome[LockFile]:
+def _refused(source: SourceFile, code: Code, offset: int, **facts: str) -> Outcome[LockFile]:
     start = max(0, min(offset, len(source.text)))
     told: Diagnostic = error(code, Span(source, start, min(start + 1, len(source.text))), **facts)
     return Outcome(None, (told,))
@@ -170,7 +182,9 @@ def _encode(lock: Lock, found: Inputs) -> dict[str, Any]:
             for a in lock.archives
         ],
         "targets": targets,
-        "debs": {key: {"path": d.path, "size": d.size, "sha256": d.sha256} for key, d in sorted(debs.items())},
+        "debs": {
+            key: {"path": d.path, "size": d.size, "sha256": d.sha256} for key, d in sorted(debs.items())
+        },
         "trees": {key: _tree(tree) for key, tree in sorted(trees.items())},
     }
 
@@ -190,19 +204,30 @@ def _base(base: BootstrapBase | ImageBase, debs: dict[str, Deb]) -> dict[str, An
     match base:
         case BootstrapBase():
             return {
-                "kind": "bootstrap", "distribution": base.distribution, "release": base.release, "tool": base.tool,
-                "sha256": base.sha256, "size": base.size, "debs": [_reference(deb, debs) for deb in base.debs],
+                "kind": "bootstrap",
+                "distribution": base.distribution,
+                "release": base.release,
+                "tool": base.tool,
+                "sha256": base.sha256,
+                "size": base.size,
+                "debs": [_reference(deb, debs) for deb in base.debs],
             }
         case ImageBase():
             return {
-                "kind": "image", "reference": base.reference, "digest": base.digest, "rootfs": base.rootfs,
-                "size": base.size, "environment": dict(base.environment),
+                "kind": "image",
+                "reference": base.reference,
+                "digest": base.digest,
+                "rootfs": base.rootfs,
+                "size": base.size,
+                "environment": dict(base.environment),
             }
 
 
 def _layer(layer: AptLayer, debs: dict[str, Deb]) -> dict[str, Any]:
     return {
-        "name": layer.name, "after": layer.after, "requested": list(layer.requested),
+        "name": layer.name,
+        "after": layer.after,
+        "requested": list(layer.requested),
         "debs": [_reference(deb, debs) for deb in layer.debs],
     }
 
@@ -218,7 +243,9 @@ def _reference(deb: Deb, debs: dict[str, Deb]) -> str:
 
 def _python(environment: PythonEnvironment) -> dict[str, Any]:
     return {
-        "name": environment.name, "interpreter": environment.interpreter, "prefix": environment.prefix,
+        "name": environment.name,
+        "interpreter": environment.interpreter,
+        "prefix": environment.prefix,
         "wheels": [
             {"name": w.name, "version": w.version, "filename": w.filename, "size": w.size, "sha256": w.sha256}
             for w in environment.wheels
@@ -239,7 +266,13 @@ def _tree(tree: SourceTree) -> dict[str, Any]:
             entries = [_entry(entry) for entry in tree.entries]
             return {"kind": "local", "source": tree.source, "sha256": tree.sha256, "entries": entries}
         case GitTree():
-            return {"kind": "git", "url": tree.url, "commit": tree.commit, "tree": tree.tree, "sha256": tree.sha256}
+            return {
+                "kind": "git",
+                "url": tree.url,
+                "commit": tree.commit,
+                "tree": tree.tree,
+                "sha256": tree.sha256,
+            }
 
 
 def _entry(entry: TreeEntry) -> dict[str, Any]:
@@ -249,7 +282,7 @@ def _entry(entry: TreeEntry) -> dict[str, Any]:
 
 
 def _pretty(value: Any, depth: int) -> str:
-    """JSON with one item of a collection a line; an object of plain values inside a collection is one line."""
+    """JSON with one item a line; an object of plain values inside a collection is one line."""
     if not value or not isinstance(value, dict | list):
         return json.dumps(value, ensure_ascii=False)
     plain = isinstance(value, dict) and not any(isinstance(v, dict | list) for v in value.values())

@@ -1,4 +1,4 @@
-"""Getting files over HTTP(S) or from `file:` addresses: retries, resuming, digests; never trusts an answer."""
+"""Getting files over HTTP(S) or from `file:` addresses: retries, resuming, digests; no answer is trusted."""
 
 from __future__ import annotations
 

@@ -13,11 +13,14 @@ from reproc.source import SourceFile, Span
 
 _HASH = re.compile(r"\s--hash[= ]sha256:([0-9a-fA-F]{64})")
 _ADVICE = (
-    (("-r", "--requirement", "-c", "--constraint"), "name that file in a `requirements` statement of its own"),
+    (
+        ("-r", "--requirement", "-c", "--constraint"),
+        "name that file in a `requirements` statement of its own",
+    ),
     (("-e", "--editable"), "declare it as `code`, and install it in a `build`"),
     (
         ("-i", "--index-url", "--extra-index-url", "-f", "--find-links", "--no-index", "--trusted-host"),
-        "where packages come from is the machine's business: set `REPROC_MIRROR_PYPI`, or configure pip or uv",
+        "where packages come from is up to the machine: set `REPROC_MIRROR_PYPI`, or configure pip or uv",
     ),
     (("--no-binary", "--only-binary", "--prefer-binary"), "only wheels are used in any case: leave it out"),
 )

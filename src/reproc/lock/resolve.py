@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar, cast
+from typing import Any, TypeAlias, TypeVar
 
 from reproc import catalog
 from reproc.diagnostics.codes import lock as codes
@@ -74,9 +74,10 @@ def resolve(
 ) -> Outcome[Lock]:
     """The lock of these requests.
 
-    Sections of `previous` whose requests are the same are kept as they are, unless `update`; folders beside the
-    spec are read in any case. The distribution's packages are all of one moment: if one target's have to be
-    resolved again, all are. The moment moves on only where a package is needed that the lock before did not have.
+    Sections of `previous` whose requests are the same are kept as they are, unless `update`; folders beside
+    the spec are read in any case. The distribution's packages are all of one moment: if one target's have to
+    be resolved again, all are. The moment moves on only where a package is needed that the lock before did
+    not have.
     """
     run = _Run(folder, store, progress, site or Site(), now, previous, update)
     found = attempt(lambda: run.lock(requests))
@@ -101,7 +102,7 @@ class _Run:
         self.archives = apt.Archives(self.site, self.client, self.store, self.now)
 
     def lock(self, requests: Sequence[TargetRequest]) -> Outcome[Lock]:
-        """Everything that is independent of everything else first, side by side; then the bootstrapped bases."""
+        """What is independent of everything else first, side by side; then the bootstrapped bases."""
         keep_systems = all(self._kept(request, "system") is not None for request in requests)
         work: dict[_Asked, Callable[[], Outcome[Any]]] = {}
         for request in requests:
@@ -138,15 +139,16 @@ class _Run:
             return None
         return next((t for t in self.previous.lock.targets if t.name == request.name), None)
 
-    def _target(self, request: TargetRequest, found: Mapping[_Asked, Any], keep_systems: bool) -> LockedTarget:
+    def _target(
+        self, request: TargetRequest, found: Mapping[_Asked, Any], keep_systems: bool
+    ) -> LockedTarget:
         kept = self._kept(request, "system") if keep_systems else None
-        system = _System(kept.base, kept.apt) if kept else cast(_System, found[_system_key(request)])
+        system: _System = _System(kept.base, kept.apt) if kept else found[_system_key(request)]
         python = tuple(
-            cast(PythonEnvironment, found.get((request.platform, each))) or self._old_python(request, each)
-            for each in request.python
+            found.get((request.platform, each)) or self._old_python(request, each) for each in request.python
         )
         trees = tuple(
-            (name, cast(SourceTree, found.get((tree,))) or self._old_tree(request, name)) for name, tree in request.trees
+            (name, found.get((tree,)) or self._old_tree(request, name)) for name, tree in request.trees
         )
         return LockedTarget(request.name, request.platform, system.base, system.apt, python, trees)
 
@@ -171,11 +173,18 @@ class _Run:
                 universe = self.archives.universe(release, architecture)
                 installed = apt.basic_closure(universe, release)
                 base: LockedBase = BootstrapBase(
-                    asked.distribution, asked.release, apt.debs(installed.values()), "", "", 0,
+                    asked.distribution,
+                    asked.release,
+                    apt.debs(installed.values()),
+                    "",
+                    "",
+                    0,
                 )
                 return _System(base, apt.layers(universe, release, installed, request.apt))
             case ImageRequest() as asked:
-                base = image.lock(asked.reference, asked.origin, request.platform, self.client, self.site, self.store)
+                base = image.lock(
+                    asked.reference, asked.origin, request.platform, self.client, self.site, self.store
+                )
                 if not request.apt:
                     return _System(base, ())
                 release = _release(asked.distribution or "", asked.release or "", asked)
@@ -194,7 +203,7 @@ class _Run:
                 return git.lock(asked, self.store)
 
     def _moment(self, targets: Sequence[LockedTarget], keep_systems: bool) -> tuple[int, tuple[Archive, ...]]:
-        """The lock's time and the archives at it: the old ones while they have every package that is needed."""
+        """The lock's time and the archives at it: the old ones while they have all that is needed."""
         if self.previous is not None:
             old = self.previous.lock
             if keep_systems:
@@ -207,7 +216,7 @@ class _Run:
         return self.now, self._confirmed(self.archives.used())
 
     def _confirmed(self, used: Sequence[Archive]) -> tuple[Archive, ...]:
-        """The archives, marked where the snapshot service is seen to hold the same files; a lock does without."""
+        """The archives, marked where the snapshot service is seen to hold the same files."""
         asking = net.Client(attempts=1, timeout=(3.0, 10.0))
 
         def holds(archive: Archive) -> bool:
@@ -232,15 +241,16 @@ class _Run:
                 key = (target.platform, base)
                 if key not in made:
                     made[key] = self._made(base, lock, target.platform)
-                target = replace(target, base=made[key])
-            targets.append(target)
+                base = made[key]
+            targets.append(replace(target, base=base))
         return replace(lock, targets=tuple(targets))
 
     def _made(self, base: BootstrapBase, lock: Lock, platform: str) -> BootstrapBase:
         if base.sha256:
             return base
         if self.previous is not None and (lock.time, lock.archives) == (
-            self.previous.lock.time, self.previous.lock.archives,
+            self.previous.lock.time,
+            self.previous.lock.archives,
         ):
             for old in self.previous.lock.targets:
                 known = old.base
@@ -253,7 +263,9 @@ class _Run:
             list(self.fetching.debs(base.debs, snapshots)),
         )
         with self.progress.task(f"making the {base.distribution} {base.release} base"):
-            sha256, size = bootstrap.make(bootstrap.recipe_of(base, lock, platform), self.store, self.progress)
+            sha256, size = bootstrap.make(
+                bootstrap.recipe_of(base, lock, platform), self.store, self.progress
+            )
         return replace(base, tool=here, sha256=sha256, size=size)
 
 
@@ -265,5 +277,7 @@ def _release(distribution: str, name: str, asked: BootstrapRequest | ImageReques
     found = catalog.release(distribution, name)
     if found is None:
         known = ", ".join(f"`{each.codename}`" for each in catalog.releases(distribution)) or "none"
-        raise problem(codes.UNKNOWN_RELEASE, asked.origin, distribution=distribution, release=name, known=known)
+        raise problem(
+            codes.UNKNOWN_RELEASE, asked.origin, distribution=distribution, release=name, known=known
+        )
     return found

@@ -13,8 +13,8 @@ from reproc.lock.model import TreeEntry
 from reproc.lock.store import Store
 
 MOMENT = 315619200
-"""1980-01-02 00:00 UTC, for every entry: not what a checkout happened to leave, and not before 1980, which zip
-archives cannot name."""
+"""1980-01-02 00:00 UTC, for every entry: not what a checkout happened to leave, and not before 1980, which
+zip archives cannot name."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class Member:
 def write(members: Iterable[Member], store: Store) -> str:
     """The sha256 of the canonical archive of these members, which is then in the store.
 
-    Files have mode 0644 or 0755, folders 0755; every folder has an entry of its own before what it holds. A single
-    file (an entry with an empty path) is the archive's one member, `./content`.
+    Files have mode 0644 or 0755, folders 0755; every folder has an entry of its own before what it holds. A
+    single file (an entry with an empty path) is the archive's one member, `./content`.
     """
     with store.temporary() as path:
         with tarfile.open(path, "w", format=tarfile.PAX_FORMAT, encoding="utf-8") as archive:

@@ -9,7 +9,7 @@ from pathlib import Path
 from reproc.diagnostics.codes import lock as codes
 from reproc.diagnostics.diagnostic import Diagnostic, Outcome, error
 from reproc.graph import INPUTS, Input
-from reproc.lock.model import BootstrapBase, Deb, ImageBase, LockedTarget
+from reproc.lock.model import BootstrapBase, Deb, ImageBase, LockedBase, LockedTarget
 from reproc.lock.problem import of_system
 from reproc.lock.store import Store, sha256_of
 
@@ -18,15 +18,23 @@ BASE = "base.tar"
 
 def inputs(target: LockedTarget) -> tuple[Input, ...]:
     """Every file below `inputs/` that a vendored build of the target needs, sorted by path."""
-    match target.base:
-        case BootstrapBase():
-            found = [Input(BASE, target.base.sha256)]
-        case ImageBase():
-            found = [Input(BASE, target.base.rootfs)]
-    found += (Input(f"{debs_folder(layer.name)}/{deb_name(deb)}", deb.sha256) for layer in target.apt for deb in layer.debs)
-    found += (Input(f"{wheels_folder(each.name)}/{w.filename}", w.sha256) for each in target.python for w in each.wheels)
+    found = [Input(BASE, base_digest(target.base))]
+    for layer in target.apt:
+        found += (Input(f"{debs_folder(layer.name)}/{deb_name(deb)}", deb.sha256) for deb in layer.debs)
+    for environment in target.python:
+        folder = wheels_folder(environment.name)
+        found += (Input(f"{folder}/{wheel.filename}", wheel.sha256) for wheel in environment.wheels)
     found += (Input(tree_path(key), tree.sha256) for key, tree in target.trees)
     return tuple(sorted(found, key=lambda each: each.path))
+
+
+def base_digest(base: LockedBase) -> str:
+    """The sha256 of the base's root file system as a tar archive."""
+    match base:
+        case BootstrapBase():
+            return base.sha256
+        case ImageBase():
+            return base.rootfs
 
 
 def debs_folder(layer: str) -> str:
@@ -61,7 +69,9 @@ def materialise(wanted: Sequence[Input], store: Store, directory: Path) -> Outco
         missing = [each for each in wanted if not _place(each, store, root / each.path)]
     except OSError as trouble:
         return Outcome(None, (of_system(trouble),))
-    told: tuple[Diagnostic, ...] = tuple(error(codes.STORE_LACKS, None, what=f"`{each.path}`") for each in missing)
+    told: tuple[Diagnostic, ...] = tuple(
+        error(codes.STORE_LACKS, None, what=f"`{each.path}`") for each in missing
+    )
     return Outcome(None, told)
 
 

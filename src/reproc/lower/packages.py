@@ -11,13 +11,6 @@ from reproc.lower.plan import Shape
 from reproc.source import Span
 from reproc.target import quote
 
-SNAPSHOTS = {
-    "debian": "http://snapshot.debian.org/archive/debian",
-    "debian-security": "http://snapshot.debian.org/archive/debian-security",
-    "ubuntu": "http://snapshot.ubuntu.com/ubuntu",
-}
-"""The services that keep every state of an archive; plain http, since each file's sha256 is checked."""
-
 VOLATILE = (
     "/var/cache/apt/pkgcache.bin",
     "/var/cache/apt/srcpkgcache.bin",

@@ -161,4 +161,9 @@ def ignore_pattern(path: str) -> str:
 
 def comment(text: str) -> str:
     """Text as a comment of a recipe can hold it: one line, nothing in it that a def's reader looks for."""
-    return " ".join(text.split()).replace("{{", "{ {")
+    return without_arguments(" ".join(text.split()))
+
+
+def without_arguments(text: str) -> str:
+    """Prose in which a def's reader finds no `{{`: a blank stands between two braces."""
+    return _BRACES.sub("{ ", text)

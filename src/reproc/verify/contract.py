@@ -73,8 +73,12 @@ def argv(test: model.Test, jobs: int = 1) -> tuple[str, ...]:
 
 
 def command(test: model.Test, workdir: str, jobs: int = 1) -> Command:
-    """What an engine runs for a test: the prelude, then the test's own command in its place."""
-    prelude = _PRELUDE + "".join(f"{line}\n" for line in _assignments(test.env)) + 'exec "$@"\n'
+    """What an engine runs for a test: the prelude, then the test's own command.
+
+    The command is a child of that shell, never a container's first process, to whom Linux delivers no signal
+    that it has not asked for (pid_namespaces(7)): a test that kills itself must not come out as passed.
+    """
+    prelude = _PRELUDE + "".join(f"{line}\n" for line in _assignments(test.env)) + '"$@"\nexit "$?"\n'
     needs = {need.what for need in test.needs}
     return Command(
         ("/bin/sh", "-c", prelude, "reproc", *argv(test, jobs)),

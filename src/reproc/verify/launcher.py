@@ -186,7 +186,18 @@ def _keeper(request: dict[str, Any], parent: int, ready: int, mapped: int) -> in
         except BaseException as failure:
             _report(failure)
             os._exit(CANNOT)
-    return _code(os.waitpid(first, 0)[1])
+    return _code(_ended(first, signal.SIGKILL))
+
+
+def _ended(child: int, number: signal.Signals) -> int:
+    """The wait status of a child, to whom a wish to end (SIGINT, SIGTERM) is passed on as this signal.
+
+    Killing a namespace's first process kills all of them, and the kernel lets it be waited for only when they
+    are gone (pid_namespaces(7)): so when the launcher has ended, nothing is left.
+    """
+    for wish in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(wish, lambda *_: os.kill(child, number))
+    return os.waitpid(child, 0)[1]
 
 
 def _code(status: int) -> int:
@@ -197,8 +208,6 @@ def _code(status: int) -> int:
 def main(request: dict[str, Any]) -> int:
     """The command's exit status; 128 + N where signal N ended it."""
     _die_with_parent(request["parent"])
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)  # the caller decides; it kills this process
     ready_r, ready_w = os.pipe()
     mapped_r, mapped_w = os.pipe()
     here = os.getpid()
@@ -221,7 +230,7 @@ def main(request: dict[str, Any]) -> int:
         except (OSError, subprocess.CalledProcessError) as failure:
             _report(failure)
         os.close(mapped_w)
-    return _code(os.waitpid(keeper, 0)[1])
+    return _code(_ended(keeper, signal.SIGTERM))
 
 
 if __name__ == "__main__":

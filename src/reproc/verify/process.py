@@ -36,12 +36,16 @@ def start(
     )
 
 
-def stop(child: subprocess.Popen[bytes], grace: float = 0) -> None:
-    """Ends a child and its process group, kindly first if there is a grace; returns when it is gone."""
-    if child.poll() is None and grace:
+GRACE = 10
+"""Seconds that a child gets to clear up behind itself before it is killed."""
+
+
+def stop(child: subprocess.Popen[bytes]) -> None:
+    """Ends a child and its process group, kindly first; returns when the child is gone."""
+    if child.poll() is None:
         _signal(child, signal.SIGINT)
         with suppress(subprocess.TimeoutExpired):  # then the next line is what happens
-            child.wait(grace)
+            child.wait(GRACE)
     _signal(child, signal.SIGKILL)
     child.wait()
     for stream in (child.stdout, child.stderr):
@@ -111,7 +115,6 @@ def follow(
     *,
     environment: Mapping[str, str] | None = None,
     folder: Path | None = None,
-    grace: float = 0,
 ) -> int:
     """The exit status of a child whose output and error lines were told as they came; raises OSError."""
     child = start(arguments, environment, folder, merged=True)
@@ -122,9 +125,6 @@ def follow(
             lines.feed(data)
         lines.end()
         return child.wait()
-    except BaseException:
-        stop(child, grace)
-        raise
     finally:
         stop(child)
 

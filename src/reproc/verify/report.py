@@ -106,7 +106,7 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0 nothing failed · 1 something does not hold · 3 nothing failed, but something asked for is not here."""
+        """0 · 1 something does not hold · 3 everything holds, but something asked for is not here."""
         if self.broken:
             return 1
         return 3 if self.lacking else 0

@@ -1,4 +1,4 @@
-"""The report as a table for people: target × engine × test, in 80 columns, readable without colour."""
+"""The report as a table for people: target × engine × test, in 80 columns, readable without color."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def table(report: Report, *, width: int = 80, color: bool = False) -> str:
     console = Console(
         file=out,
         width=width,
-        force_terminal=colour,
-        no_color=not colour,
+        force_terminal=color,
+        no_color=not color,
         highlight=False,
         emoji=False,
         markup=False,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from argparse import Namespace
+from pathlib import Path
 
 from reproc import pipeline
 from reproc.cli.arguments import Parser, spec_path
@@ -19,6 +20,7 @@ from reproc.lock import file as lock_file
 from reproc.lock.requests import requests
 from reproc.lock.resolve import resolve
 from reproc.lock.store import Store, default_root
+from reproc.progress import Silent
 
 
 def parser() -> Parser:
@@ -54,31 +56,36 @@ def run(options: Namespace, console: Console) -> int:
         old = read.value if read else None
         if old is None:
             return WRONG_CALL
-    if options.check:
-        stale = (
-            lock_file.stale(old, asked.value, path.parent)
-            if old
-            else tuple(each.name for each in asked.value)
-        )
-        for name in stale:
-            console.say(f"target `{name}` is not locked as the spec has it; run `reproc lock`")
-        return DOES_NOT_HOLD if stale else DONE
-    progress = console.progress()
+    stale = lock_file.stale(old, asked.value) if old else ("everything",)
+    if options.check and stale:
+        console.show((error(codes.STALE_LOCK, None, targets=", ".join(stale)),))
+        return DOES_NOT_HOLD
+    store, now = Store(default_root()), int(time.time())
+    progress = Silent() if options.check else console.progress()
     resolved = resolve(
-        asked.value, path.parent, Store(default_root()), progress, now=int(time.time()), old=old
+        asked.value, path.parent, store, progress, now=now, previous=old, update=options.update_all
     )
     console.show(resolved.diagnostics)
     if resolved.value is None:
         unreachable = any(each.code in UNREACHABLE for each in resolved.diagnostics)
         return LACKING if unreachable else WRONG_CALL
-    text = lock_file.write(resolved.value)
+    text = lock_file.write(resolved.value, asked.value)
+    if options.check:
+        changed = text != place.read_text(encoding="utf-8")
+        if changed:
+            console.show((error(codes.STALE_LOCK, None, targets="files beside the spec have changed"),))
+        return DOES_NOT_HOLD if changed else DONE
+    return _write(place, text, options.json, console)
+
+
+def _write(place: Path, text: str, as_json: bool, console: Console) -> int:
     try:
         written = write_atomically(place, text.encode())
     except OSError as problem:
         console.show((error(codes.NOT_WRITABLE, None, path=str(place), problem=problem.strerror),))
         return WRONG_CALL
-    print(
-        text if options.json else f"{place.as_posix()}{'' if written else '  (unchanged)'}",
-        end="" if options.json else "\n",
-    )
+    if as_json:
+        print(text, end="")
+    else:
+        print(f"{place.as_posix()}{'' if written else '  (unchanged)'}")
     return DONE

@@ -137,4 +137,4 @@ def _print(report: Report, document: dict[str, object], as_json: bool, console: 
     if as_json:
         print(json.dumps(document, indent=2, ensure_ascii=False))
     else:
-        print(table(report, colour=console.colored(sys.stdout)), end="")
+        print(table(report, color=console.colored(sys.stdout)), end="")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reproc.diagnostics.diagnostic import Code
 
-# ---------------------------------------------------------------------------------------------- the file's bytes
+# ------------------------------------------------------------------------------------ the file's bytes
 
 NOT_UTF8 = Code(
     "E0101",
@@ -34,7 +34,7 @@ TOO_LARGE = Code(
     help=("split it with `include`, or keep data in files of its own",),
 )
 
-# -------------------------------------------------------------------------------------------------- structure
+# ------------------------------------------------------------------------------------------- structure
 
 UNCLOSED_BLOCK = Code(
     "E0110",
@@ -115,7 +115,7 @@ TOO_MANY = Code(
     label="stopped here",
 )
 
-# ------------------------------------------------------------------------------------- inside strings and texts
+# ---------------------------------------------------------------------------- inside strings and texts
 
 UNKNOWN_ESCAPE = Code(
     "E0130",
@@ -148,7 +148,7 @@ TEXT_FIRST_LINE = Code(
     help=('or write one line as a string, between single `"`',),
 )
 
-# --------------------------------------------------------------------------------------------- frequent slips
+# -------------------------------------------------------------------------------------- frequent slips
 
 LINE_CONTINUATION = Code(
     "E0140",

@@ -1,7 +1,8 @@
 """The packages of a release: several `Packages` files, searched by name without parsing the rest.
 
-An index has tens of thousands of stanzas and a lock needs a few hundred. So the bytes are kept as they are, two
-regular expressions find where the stanzas and the `Provides` are, and a stanza is parsed when it is asked for.
+An index has tens of thousands of stanzas and a lock needs a few hundred. So the bytes are kept as they are,
+regular expressions find where the stanzas and the `Provides` are, and a stanza is parsed when it is asked
+for.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ KEYRINGS = {
     "debian": ("debian-archive-keyring", ("debian-archive-keyring.gpg", "debian-archive-removed-keys.gpg")),
     "ubuntu": ("ubuntu-keyring", ("ubuntu-archive-keyring.gpg", "ubuntu-archive-removed-keys.gpg")),
 }
-"""For a distribution: the package that brings its keyrings, and their file names; the first is the current one."""
+"""For a distribution: the package that brings its keyrings, and their file names, the current one first."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class InRelease:
 
 
 def keyrings(distribution: str, folders: Sequence[Path]) -> tuple[Path, ...]:
-    """The distribution's keyrings on this machine, the current one first; raises `Problem` if there is none."""
+    """The distribution's keyrings on this machine, the current one first; raises `Problem` without any."""
     package, names = KEYRINGS.get(
         distribution, (f"{distribution}-keyring", (f"{distribution}-archive-keyring.gpg",))
     )

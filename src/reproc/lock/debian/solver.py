@@ -1,4 +1,4 @@
-"""What an installation brings in: a resolver that imitates apt's own marking (MarkInstall), without recommends.
+"""What an installation brings in: a resolver that imitates apt's marking (MarkInstall), without recommends.
 
 A dependency that already holds changes nothing; else its first installable alternative is taken, a package of
 that name before those that provide it, providers by priority. Compared with apt itself in tests.
@@ -68,7 +68,7 @@ class _Run:
             self._note(package)
 
     def grant(self, wishes: Sequence[Wish]) -> None:
-        """Selects every wish, then what they need (apt too marks all that was named before any dependency)."""
+        """Selects every wish, then what they need (apt too marks all before any dependency)."""
         granted: list[tuple[Wish, Package]] = []
         for wish in sorted(wishes, key=lambda w: (w.name, w.version or "")):
             package = self._asked(wish)
@@ -76,20 +76,20 @@ class _Run:
                 granted.append((wish, package))
                 if wish.version is not None:
                     self.pinned[wish.name] = package
-        for self._wish, package in granted:
+        for _, package in granted:
             self._select(package)
-        for self._wish, package in granted:
-            if self._clash_remains(package):
-                continue
-            self._complete(package)
+        for wish, package in granted:
+            self._wish = wish
+            if not self._clash_remains(package):
+                self._complete(package)
         self._repair()
 
     def _asked(self, wish: Wish) -> Package | None:
         candidates = self.universe.versions(wish.name)
         if wish.version is not None:
-            for package in candidates:
-                if package.version == wish.version:
-                    return package
+            asked = next((p for p in candidates if p.version == wish.version), None)
+            if asked is not None:
+                return asked
             kind = "version" if candidates or wish.name in self.selected else "unknown"
             self.failures.append(Failure(wish, kind))
             return None
@@ -114,11 +114,10 @@ class _Run:
         """Selects what a package needs, depth first; without recursion, since chains may be long."""
         stack = [self._needs(package)]
         while stack:
-            needed = next(stack[-1], None)
-            if needed is None:
+            try:
+                stack.append(self._needs(next(stack[-1])))
+            except StopIteration:
                 stack.pop()
-            else:
-                stack.append(self._needs(needed))
 
     def _needs(self, package: Package) -> Iterator[Package]:
         """Selects, one after the other, what a package needs and gives each back to be completed itself."""
@@ -140,7 +139,7 @@ class _Run:
             yield chosen
 
     def _repair(self) -> None:
-        """Moves on packages whose needs no longer hold since others were upgraded; what cannot be is a failure.
+        """Moves on packages whose needs no longer hold since others were upgraded, or says that it cannot.
 
         Ends with every selected package's needs met and no two that exclude each other, or with failures.
         """

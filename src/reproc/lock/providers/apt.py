@@ -173,7 +173,7 @@ def basic_closure(universe: Universe, release: Release) -> Mapping[str, Package]
 def layers(
     universe: Universe, release: Release, installed: Mapping[str, Package], requests: Sequence[AptRequest]
 ) -> tuple[AptLayer, ...]:
-    """What each layer adds, on top of what the one that it stands on has; raises `Problem` with every mistake."""
+    """What each layer adds to what the one that it stands on has; raises `Problem` with every mistake."""
     states: dict[str | None, Mapping[str, Package]] = {None: installed}
     found: list[AptLayer] = []
     mistakes: list[Diagnostic] = []

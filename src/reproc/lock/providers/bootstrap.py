@@ -69,6 +69,8 @@ class Recipe:
             DATE=datetime.fromtimestamp(self.time, UTC).strftime("%a, %d %b %Y %H:%M:%S UTC"),
             DEBS="\n".join(f"{deb.sha256} {deb.archive} {deb.path}" for deb in self.debs),
             MIRRORS=mirrors,
+            # a package file does not know the priority that its archive gives it: all are named
+            NAMES=",".join(deb.name for deb in self.debs),
             SOURCES=sources,
             TOOL=tool or "nothing yet",
         )
@@ -83,7 +85,9 @@ def recipe_of(base: BootstrapBase, lock: Lock, platform: str) -> Recipe:
     """What determines a locked base."""
     known = release(base.distribution, base.release)
     if known is None:
-        raise problem(codes.UNKNOWN_RELEASE, None, distribution=base.distribution, release=base.release, known="none")
+        raise problem(
+            codes.UNKNOWN_RELEASE, None, distribution=base.distribution, release=base.release, known="none"
+        )
     snapshots = tuple((archive.name, archive.snapshot) for archive in lock.archives)
     return Recipe(known, platform, base.debs, lock.time, snapshots)
 
@@ -94,8 +98,11 @@ def tool() -> str:
     for program, package in needed.items():
         if shutil.which(program) is None:
             raise problem(
-                codes.TOOL_MISSING, None, tool=program, purpose="making a base from the distribution's archive",
-                advice=f"install the package `{package}`, or take the release's image: a `base` without `from bootstrap`",
+                codes.TOOL_MISSING,
+                None,
+                tool=program,
+                purpose="making a base from the distribution's archive",
+                advice=f"install the package `{package}`, or leave out `from bootstrap`",
             )
     said = subprocess.run(["mmdebstrap", "--version"], capture_output=True, text=True, check=False).stdout
     return " ".join(said.split()) or "mmdebstrap"
@@ -130,11 +137,17 @@ def make(recipe: Recipe, store: Store, progress: Progress) -> tuple[str, int]:
 
 
 def _run(command: Sequence[str], environment: dict[str, str], progress: Progress) -> None:
-    """Runs it in a process group of its own and tells what it says; ends the group if this process is stopped."""
+    """Runs it in a process group of its own and tells what it says; ends it if this process is stopped."""
     said: deque[str] = deque(maxlen=_SAID)
     process = subprocess.Popen(
-        command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        text=True, errors="replace", start_new_session=True,
+        command,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
     )
     try:
         assert process.stdout is not None
@@ -150,8 +163,12 @@ def _run(command: Sequence[str], environment: dict[str, str], progress: Progress
         raise
     if status != 0:
         raise problem(
-            codes.TOOL_FAILED, None, tool="mmdebstrap", doing="making the base's root file system",
-            output="\n".join(said), advice=_advice("\n".join(said)),
+            codes.TOOL_FAILED,
+            None,
+            tool="mmdebstrap",
+            doing="making the base's root file system",
+            output="\n".join(said),
+            advice=_advice("\n".join(said)),
         )
 
 
@@ -166,5 +183,3 @@ def _advice(said: str) -> str | None:
 @cache
 def _template() -> str:
     return files(__package__).joinpath("bootstrap.sh").read_text(encoding="utf-8")
-
-

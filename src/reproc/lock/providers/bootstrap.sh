@@ -79,7 +79,8 @@ RELEASE
 REPROC_SOURCES='$SOURCES'
 export REPROC_SOURCES
 if [ "$$(id -u)" = 0 ]; then mode=root; else mode=unshare; fi
-mmdebstrap --mode="$$mode" --variant=minbase --format=tar --skip=output/dev --architectures=$ARCHITECTURE \
+mmdebstrap --mode="$$mode" --variant=minbase --include=$NAMES \
+    --format=tar --skip=output/dev --architectures=$ARCHITECTURE \
     --customize-hook='printf "%s\n" "$$REPROC_SOURCES" > "$$1/etc/apt/sources.list"' \
     --customize-hook='rm -f "$$1/etc/resolv.conf" "$$1/etc/hostname"' \
     --customize-hook=': > "$$1/etc/resolv.conf"; echo localhost > "$$1/etc/hostname"' \

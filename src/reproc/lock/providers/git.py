@@ -1,4 +1,4 @@
-"""Commits of git repositories, read without a git program: what a ref points at, and the tree's canonical archive."""
+"""Commits of git repositories, without a git program: what a ref points at, a tree's canonical archive."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from dulwich.client import GitClient
     from dulwich.object_store import BaseObjectStore
     from dulwich.objects import ObjectID
+    from dulwich.refs import Ref
+    from dulwich.repo import Repo
 
 _LINK, _SUBMODULE, _FOLDER, _EXECUTABLE = 0o120000, 0o160000, 0o040000, 0o111
 
@@ -37,7 +39,7 @@ def lock(request: GitRequest, store: Store) -> Outcome[GitTree]:
 
 
 def fetch(tree: GitTree, store: Store) -> None:
-    """Puts a locked tree's archive into the store; raises `Problem` also where it is not the one that was locked."""
+    """Puts a locked tree's archive into the store; raises `Problem`, also where it is another one."""
     from reproc.source import SourceFile, Span
 
     nowhere = Span(SourceFile("", ""), 0, 0)
@@ -55,7 +57,9 @@ def _fetched(request: GitRequest, store: Store) -> Outcome[GitTree]:
         commit = _commit(request, client, path, repository)
         found = repository.object_store[commit]
         if not isinstance(found, Commit):
-            raise problem(codes.GIT_UNKNOWN, request.origin, url=request.url, kind=request.kind, ref=request.ref)
+            raise problem(
+                codes.GIT_UNKNOWN, request.origin, url=request.url, kind=request.kind, ref=request.ref
+            )
         walk = _Tree(repository.object_store)
         members = list(walk.members(found.tree, ""))
         if not members:
@@ -84,15 +88,13 @@ def _client(url: str) -> tuple[GitClient, str]:
     return get_transport_and_path(url, config=settings, quiet=True)
 
 
-def _commit(request: GitRequest, client: GitClient, path: str, repository: object) -> ObjectID:
+def _commit(request: GitRequest, client: GitClient, path: str, repository: Repo) -> ObjectID:
     """The commit's id, its tree having been fetched; the history is left out where the server can do that."""
     from dulwich.errors import GitProtocolError
-    from dulwich.repo import Repo
 
-    assert isinstance(repository, Repo)
     wanted = _wanted(request, client, path)
 
-    def determine_wants(refs: Mapping[bytes, bytes], depth: int | None = None) -> list[bytes]:
+    def determine_wants(refs: Mapping[Ref, ObjectID], depth: int | None = None) -> list[ObjectID]:
         return [wanted]
 
     try:
@@ -107,24 +109,31 @@ def _commit(request: GitRequest, client: GitClient, path: str, repository: objec
     return _peeled(repository.object_store, wanted)
 
 
-def _wanted(request: GitRequest, client: GitClient, path: str) -> bytes:
+def _wanted(request: GitRequest, client: GitClient, path: str) -> ObjectID:
+    from dulwich.objects import ObjectID
+    from dulwich.refs import Ref
+
     if request.kind == "commit":
-        return request.ref.encode()
+        return ObjectID(request.ref.encode())
     refs = client.get_refs(path.encode()).refs
     folder = "tags" if request.kind == "tag" else "heads"
-    found = refs.get(f"refs/{folder}/{request.ref}".encode())
+    found = refs.get(Ref(f"refs/{folder}/{request.ref}".encode()))
     if found is None:
         prefix = f"refs/{folder}/"
         names = [n.removeprefix(prefix) for r in refs if (n := r.decode(errors="replace")).startswith(prefix)]
         near = get_close_matches(request.ref, [n for n in names if not n.endswith("^{}")], 1)
         raise problem(
-            codes.GIT_UNKNOWN, request.origin, url=request.url, kind=request.kind, ref=request.ref,
+            codes.GIT_UNKNOWN,
+            request.origin,
+            url=request.url,
+            kind=request.kind,
+            ref=request.ref,
             suggestion=next(iter(near), None),
         )
     return found
 
 
-def _peeled(objects: BaseObjectStore, wanted: bytes) -> bytes:
+def _peeled(objects: BaseObjectStore, wanted: ObjectID) -> ObjectID:
     """The commit that an annotated tag stands for."""
     from dulwich.objects import Tag
 
@@ -143,7 +152,7 @@ class _Tree:
         self._objects = objects
         self.submodules: list[str] = []
 
-    def members(self, tree: bytes, folder: str) -> Iterator[tar.Member]:
+    def members(self, tree: ObjectID, folder: str) -> Iterator[tar.Member]:
         from dulwich.objects import Blob, Tree
 
         found = self._objects[tree]
@@ -152,7 +161,9 @@ class _Tree:
             name, mode = entry.path.decode("utf-8", "surrogateescape"), entry.mode
             path = f"{folder}/{name}" if folder else name
             if name in ("", ".", "..", ".git") or "/" in name or not path.isprintable():
-                raise problem(codes.BAD_FILE_NAME, None, path=ascii(path), what="what no file name should hold")
+                raise problem(
+                    codes.BAD_FILE_NAME, None, path=ascii(path), what="what no file name should hold"
+                )
             if mode & 0o170000 == _SUBMODULE:
                 self.submodules.append(path)
             elif mode & 0o170000 == _FOLDER:
@@ -162,14 +173,16 @@ class _Tree:
                 assert isinstance(blob, Blob)
                 content = blob.as_raw_string()
                 if mode & 0o170000 == _LINK:
-                    yield tar.Member(TreeEntry(path, False, None, content.decode("utf-8", "surrogateescape")), None)
+                    yield tar.Member(
+                        TreeEntry(path, False, None, content.decode("utf-8", "surrogateescape")), None
+                    )
                 else:
                     kept = TreeEntry(path, bool(mode & _EXECUTABLE), digest(content))
                     yield tar.Member(kept, tar.of_bytes(content), len(content))
 
 
 def _told(request: GitRequest, trouble: Exception) -> Exception | None:
-    """What a failure of the git library or of the connection means to the user; None if it is a bug of ours."""
+    """What a failure of the git library or the connection means to the user; None if it is our bug."""
     import urllib3
     from dulwich.client import HTTPUnauthorized
     from dulwich.errors import GitProtocolError, HangupException, NotGitRepository
@@ -183,18 +196,24 @@ def _told(request: GitRequest, trouble: Exception) -> Exception | None:
         case urllib3.exceptions.HTTPError():
             return problem(codes.NETWORK, at, host=host_of(url), reason=plain(trouble))
         case HangupException():
-            return problem(codes.GIT_TROUBLE, at, url=url, reason="the connection was closed by the other side")
+            return problem(
+                codes.GIT_TROUBLE, at, url=url, reason="the connection was closed by the other side"
+            )
         case GitProtocolError() if "ConnectionPool" in str(trouble):
             return problem(codes.NETWORK, at, host=host_of(url), reason=plain(trouble))
         case GitProtocolError():
-            return problem(codes.GIT_TROUBLE, at, url=url, reason=str(trouble).strip() or "the protocol broke down")
+            return problem(
+                codes.GIT_TROUBLE, at, url=url, reason=str(trouble).strip() or "the protocol broke down"
+            )
         case FileNotFoundError() if trouble.filename in ("ssh", b"ssh"):
             return problem(
-                codes.TOOL_MISSING, at, tool="ssh", purpose=f"reading `{url}`", advice="install the package `openssh-client`",
+                codes.TOOL_MISSING,
+                at,
+                tool="ssh",
+                purpose=f"reading `{url}`",
+                advice="install the package `openssh-client`",
             )
         case ConnectionError() | TimeoutError():
             return problem(codes.NETWORK, at, host=host_of(url), reason=plain(trouble))
         case _:
             return None
-
-

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import lzma
 import posixpath
+import shutil
 import tarfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from reproc.diagnostics.codes import lock as codes
 from reproc.lock.archives import Site
@@ -21,10 +25,17 @@ from reproc.lock.providers.registry import DIGEST, INDEXES, MANIFESTS, Registry,
 from reproc.lock.store import Store
 from reproc.source import Span
 
+_OPENERS: dict[bytes, Callable[[Path], IO[bytes]]] = {
+    b"\x1f\x8b": cast("Callable[[Path], IO[bytes]]", gzip.open),
+    b"BZh": cast("Callable[[Path], IO[bytes]]", bz2.open),
+    b"\xfd7z": cast("Callable[[Path], IO[bytes]]", lzma.open),
+}
 _WHITEOUT, _OPAQUE = ".wh.", ".wh..wh..opq"
 
 
-def lock(text: str, origin: Span | None, platform: str, client: Client, site: Site, store: Store) -> ImageBase:
+def lock(
+    text: str, origin: Span | None, platform: str, client: Client, site: Site, store: Store
+) -> ImageBase:
     """The image for a platform, its flattened root file system put into the store; raises `Problem`."""
     reference = parsed(text, origin)
     registry = Registry(reference, origin, client, site)
@@ -36,7 +47,9 @@ def lock(text: str, origin: Span | None, platform: str, client: Client, site: Si
     _check_platform(config, platform, registry)
     layers = manifest.get("layers")
     if not isinstance(layers, list):
-        raise registry.trouble("its manifest lists no layers (an image of before 2016 has to be pushed again)")
+        raise registry.trouble(
+            "its manifest lists no layers (an image of before 2016 has to be pushed again)"
+        )
     blobs = [registry.blob(_digest(layer, registry), store) for layer in layers]
     try:
         rootfs = flatten(blobs, store)
@@ -52,7 +65,10 @@ def fetch(base: ImageBase, platform: str, client: Client, site: Site, store: Sto
     found = lock(f"{_untagged(name)}@{base.digest}", None, platform, client, site, store)
     if found.rootfs != base.rootfs:
         raise problem(
-            codes.DIGEST_MISMATCH, None, what=f"the root file system of `{base.reference}`", found=found.rootfs,
+            codes.DIGEST_MISMATCH,
+            None,
+            what=f"the root file system of `{base.reference}`",
+            found=found.rootfs,
             expected=base.rootfs,
         )
 
@@ -96,7 +112,11 @@ def _of_platform(index: dict[str, Any], platform: str, registry: Registry) -> st
     if platform not in known:
         available = ", ".join(f"`{name}`" for name in sorted(known)) or None
         raise problem(
-            codes.NO_IMAGE_PLATFORM, registry.origin, reference=registry.reference, platform=platform, available=available,
+            codes.NO_IMAGE_PLATFORM,
+            registry.origin,
+            reference=registry.reference,
+            platform=platform,
+            available=available,
         )
     return known[platform]
 
@@ -105,7 +125,10 @@ def _check_platform(config: dict[str, Any], platform: str, registry: Registry) -
     found = f"{config.get('os', 'linux')}/{config.get('architecture', '')}"
     if found != platform:
         raise problem(
-            codes.NO_IMAGE_PLATFORM, registry.origin, reference=registry.reference, platform=platform,
+            codes.NO_IMAGE_PLATFORM,
+            registry.origin,
+            reference=registry.reference,
+            platform=platform,
             available=f"`{found}`",
         )
 
@@ -126,7 +149,7 @@ class _Kept:
 
 
 def flatten(layers: Sequence[Path], store: Store) -> str:
-    """The sha256 of the archive of what the layers come to together (OCI image specification, "Applying changesets").
+    """The sha256 of the archive of what the layers come to together (OCI image layers, "Applying").
 
     Entries are sorted; modes, owners, times, links and extended attributes stay as they are.
     """
@@ -136,26 +159,22 @@ def flatten(layers: Sequence[Path], store: Store) -> str:
         for number, archive in enumerate(opened):
             _apply(archive, number, tree)
         temporary = stack.enter_context(store.temporary())
-        with tarfile.open(temporary, "w", format=tarfile.PAX_FORMAT, encoding="utf-8", errors="surrogateescape") as out:
+        with tarfile.open(
+            temporary, "w", format=tarfile.PAX_FORMAT, encoding="utf-8", errors="surrogateescape"
+        ) as out:
             _write(tree, opened, out)
         return store.adopt(temporary)
 
 
 def _unpacked(layers: Sequence[Path], store: Store, stack: ExitStack) -> list[Path]:
     """The layers without compression: files are read in another order than they stand in."""
-    import bz2
-    import gzip
-    import lzma
-    import shutil
-
-    openers = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7z": lzma.open}
     found = []
     for layer in layers:
         with layer.open("rb") as file:
             head = file.read(4)
         if head == b"\x28\xb5\x2f\xfd":
             raise tarfile.ReadError("it is compressed with zstd, which this version does not read")
-        opener = next((o for magic, o in openers.items() if head.startswith(magic)), None)
+        opener = next((each for magic, each in _OPENERS.items() if head.startswith(magic)), None)
         if opener is None:
             found.append(layer)
             continue
@@ -193,7 +212,7 @@ def _remove(tree: dict[str, _Kept], path: str, *, itself: bool) -> None:
 
 
 def _write(tree: dict[str, _Kept], opened: Sequence[tarfile.TarFile], out: tarfile.TarFile) -> None:
-    """Writes the tree sorted; of the names of one file the first has the content, the others are links to it."""
+    """Writes the tree sorted; of a file's names the first has the content, the others are links to it."""
     first: dict[tuple[int, str], str] = {}
     for path in sorted(tree):
         kept = tree[path]

@@ -36,7 +36,9 @@ def lock(request: LocalRequest, folder: Path, store: Store) -> LocalTree:
     if request.sha256 is not None:
         _as_expected(request, members)
     if request.size is not None and (found := sum(m.size for m in members)) != request.size:
-        raise problem(codes.SOURCE_SIZE, request.origin, source=request.source, found=found, expected=request.size)
+        raise problem(
+            codes.SOURCE_SIZE, request.origin, source=request.source, found=found, expected=request.size
+        )
     entries = tuple(sorted((m.entry for m in members), key=lambda e: e.path))
     return LocalTree(request.source, entries, tar.write(members, store))
 
@@ -48,19 +50,26 @@ def _as_expected(request: LocalRequest, members: Sequence[tar.Member]) -> None:
     if entry.path or entry.sha256 != expected:
         found = entry.sha256 if not entry.path else None
         raise problem(
-            codes.SOURCE_DIGEST, request.sha256.origin, source=request.source, found=found or "of a whole folder",
+            codes.SOURCE_DIGEST,
+            request.sha256.origin,
+            source=request.source,
+            found=found or "of a whole folder",
             expected=expected,
         )
 
 
 def scan(request: LocalRequest, folder: Path) -> Iterator[tar.Member]:
-    """Every file and link of the source that is not left out; raises `Problem` with all that is wrong with it."""
+    """Every file and link of the source that is not left out; raises `Problem` with all that is wrong."""
     root = folder / request.source
     try:
         mode = root.stat().st_mode
         if not root.resolve().is_relative_to(folder.resolve()):
             raise problem(
-                codes.OUTSIDE_LINK, request.origin, path=request.source, source="the spec's folder", link=root.resolve(),
+                codes.OUTSIDE_LINK,
+                request.origin,
+                path=request.source,
+                source="the spec's folder",
+                link=root.resolve(),
             )
     except (FileNotFoundError, NotADirectoryError) as trouble:
         raise problem(codes.MISSING_SOURCE, request.origin, source=request.source) from trouble
@@ -110,7 +119,11 @@ class _Walk:
     def _link(self, path: str) -> Iterator[tar.Member]:
         link = os.readlink(self.root / path)
         place = posixpath.normpath(posixpath.join("/", "inside", posixpath.dirname(path), link))
-        if link.startswith("/") or not (place == "/inside" or place.startswith("/inside/")) or _climbs(path, link):
+        if (
+            link.startswith("/")
+            or not (place == "/inside" or place.startswith("/inside/"))
+            or _climbs(path, link)
+        ):
             self._mistake(codes.OUTSIDE_LINK, path=path, source=self.request.source, link=link)
         elif (what := _bad(link)) is not None:
             self._mistake(codes.BAD_FILE_NAME, path=ascii(link), what=what)

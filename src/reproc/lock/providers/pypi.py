@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
 
 from reproc.diagnostics.codes import lock as codes
-from reproc.diagnostics.diagnostic import error
+from reproc.diagnostics.diagnostic import Code, Diagnostic, error
 from reproc.lock.archives import Site
 from reproc.lock.model import PythonEnvironment, Wheel
 from reproc.lock.net import Client
@@ -24,6 +24,7 @@ from reproc.lock.problem import Problem, problem
 from reproc.lock.requests import PythonRequest
 from reproc.lock.requirements import Wanted, wanted
 from reproc.lock.store import Store
+from reproc.source import Span
 
 _MACHINES = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}
 _GLIBC = (17, 28, *range(31, 41))
@@ -31,23 +32,32 @@ _GLIBC = (17, 28, *range(31, 41))
 _ADDRESSES = "wheel-address"
 
 
-def lock(request: PythonRequest, platform: str, client: Client, site: Site, store: Store) -> PythonEnvironment:
+def lock(
+    request: PythonRequest, platform: str, client: Client, site: Site, store: Store
+) -> PythonEnvironment:
     """The wheels that an environment needs; raises `Problem` with every mistake."""
     found, mistakes = wanted(request)
     if mistakes:
         raise Problem(*mistakes)
     machine = _machine(platform)
-    packages = _compile([w.text for w in found], request.version, _uv_platform(machine, request.libc), site, found)
+    packages = _compile(
+        [w.text for w in found], request.version, _uv_platform(machine, request.libc), site, found
+    )
     tags = tuple(_tags(request.version, machine, request.libc))
     allowed = {w.name: w for w in found if w.hashes}
     wheels = [_choose(package, tags, request, platform, allowed, found) for package in packages]
     done = [_complete(offer, client, store) for offer in wheels]
     return PythonEnvironment(
-        request.name, request.interpreter, request.prefix, tuple(sorted(done, key=lambda w: (w.name, w.filename))),
+        request.name,
+        request.interpreter,
+        request.prefix,
+        tuple(sorted(done, key=lambda w: (w.name, w.filename))),
     )
 
 
-def fetch(wheels: Sequence[Wheel], version: str, platform: str, client: Client, site: Site, store: Store) -> None:
+def fetch(
+    wheels: Sequence[Wheel], version: str, platform: str, client: Client, site: Site, store: Store
+) -> None:
     """Puts one environment's wheels into the store; raises `Problem`.
 
     The addresses from locking are remembered as hints; where they are gone, the index is asked again.
@@ -106,7 +116,9 @@ def _tags(version: str, machine: str, libc: tuple[int, int]) -> Iterator[object]
     platforms = [f"manylinux_2_{minor}_{machine}" for minor in range(libc[1], 4, -1)]
     for old, minor in (("2014", 17), ("2010", 12), ("1", 5)):
         if minor <= libc[1]:
-            platforms.insert(platforms.index(f"manylinux_2_{minor}_{machine}") + 1, f"manylinux{old}_{machine}")
+            platforms.insert(
+                platforms.index(f"manylinux_2_{minor}_{machine}") + 1, f"manylinux{old}_{machine}"
+            )
     platforms.append(f"linux_{machine}")
     major, minor = (int(part) for part in version.split(".")[:2])
     interpreter = f"cp{major}{minor}"
@@ -115,8 +127,12 @@ def _tags(version: str, machine: str, libc: tuple[int, int]) -> Iterator[object]
 
 
 def _choose(
-    package: Mapping[str, Any], tags: Sequence[object], request: PythonRequest, platform: str,
-    allowed: Mapping[str, Wanted], found: Sequence[Wanted],
+    package: Mapping[str, Any],
+    tags: Sequence[object],
+    request: PythonRequest,
+    platform: str,
+    allowed: Mapping[str, Wanted],
+    found: Sequence[Wanted],
 ) -> Offer:
     """The one wheel of a package that installers would take on the target."""
     from packaging.utils import InvalidWheelFilename, parse_wheel_filename
@@ -136,17 +152,27 @@ def _choose(
     asked = next((w for w in found if w.name == name), None)
     if chosen is None:
         libc = f"{platform} with glibc {request.libc[0]}.{request.libc[1]}"
-        raise problem(codes.NO_WHEEL, asked.origin if asked else _first(found), name=name, python=request.version, platform=libc)
+        raise problem(
+            codes.NO_WHEEL,
+            asked.origin if asked else _first(found),
+            name=name,
+            python=request.version,
+            platform=libc,
+        )
     limits = allowed.get(name)
     if limits is not None and chosen.sha256 not in limits.hashes:
         raise problem(
-            codes.WHEEL_DIGEST, limits.origin, *limits.labels, filename=chosen.filename, name=name,
+            codes.WHEEL_DIGEST,
+            limits.origin,
+            *limits.labels,
+            filename=chosen.filename,
+            name=name,
             path=limits.origin.source.path,
         )
     return chosen
 
 
-def _first(found: Sequence[Wanted]) -> Any:
+def _first(found: Sequence[Wanted]) -> Span | None:
     return found[0].origin if found else None
 
 
@@ -156,8 +182,12 @@ def _offers(package: Mapping[str, Any]) -> Iterator[Offer]:
         filename = str(wheel.get("name") or unquote(urlsplit(url).path.rpartition("/")[2]))
         size, sha256 = wheel.get("size"), wheel.get("hashes", {}).get("sha256")
         yield Offer(
-            str(package.get("name")), str(package.get("version")), filename, url,
-            size if isinstance(size, int) else None, sha256.lower() if isinstance(sha256, str) else None,
+            str(package.get("name")),
+            str(package.get("version")),
+            filename,
+            url,
+            size if isinstance(size, int) else None,
+            sha256.lower() if isinstance(sha256, str) else None,
         )
 
 
@@ -175,21 +205,52 @@ def _complete(offer: Offer, client: Client, store: Store) -> Wheel:
 
 
 def _compile(
-    requirements: Sequence[str], version: str, platform: str, site: Site, found: Sequence[Wanted], *options: str
+    requirements: Sequence[str],
+    version: str,
+    platform: str,
+    site: Site,
+    found: Sequence[Wanted],
+    *options: str,
 ) -> Sequence[Mapping[str, Any]]:
     """The packages of uv's answer as a pylock table (PEP 751); raises `Problem`."""
     if not requirements:
         return ()
     with TemporaryDirectory(prefix="reproc-uv-") as folder:  # away from any project's own uv settings
         command = [
-            _uv(), "pip", "compile", "--quiet", "--no-header", "--no-annotate", "--color", "never",
-            "--format", "pylock.toml", "--only-binary", ":all:", "--generate-hashes", "--python", sys.executable,
-            "--python-version", version, "--python-platform", platform, *_index(site), *options,
-            "--output-file", "pylock.toml", "requirements.in",
+            _uv(),
+            "pip",
+            "compile",
+            "--quiet",
+            "--no-header",
+            "--no-annotate",
+            "--color",
+            "never",
+            "--format",
+            "pylock.toml",
+            "--only-binary",
+            ":all:",
+            "--generate-hashes",
+            "--python",
+            sys.executable,
+            "--python-version",
+            version,
+            "--python-platform",
+            platform,
+            *_index(site),
+            *options,
+            "--output-file",
+            "pylock.toml",
+            "requirements.in",
         ]
         Path(folder, "requirements.in").write_text("\n".join(requirements) + "\n", encoding="utf-8")
         done = subprocess.run(
-            command, cwd=folder, env=_environment(site), capture_output=True, text=True, errors="replace", check=False,
+            command,
+            cwd=folder,
+            env=_environment(site),
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
         )
         if done.returncode != 0:
             raise _told(done.stderr, version, platform, found)
@@ -212,12 +273,18 @@ def _uv() -> str:
         return str(uv.find_uv_bin())
     except (ImportError, FileNotFoundError) as trouble:
         raise problem(
-            codes.TOOL_MISSING, None, tool="uv", purpose="locking Python packages", advice="install it: `pip install uv`",
+            codes.TOOL_MISSING,
+            None,
+            tool="uv",
+            purpose="locking Python packages",
+            advice="install it: `pip install uv`",
         ) from trouble
 
 
 def _environment(site: Site) -> dict[str, str]:
-    kept = {k: v for k, v in site.environment.items() if k not in ("UV_PYTHON", "VIRTUAL_ENV", "UV_OUTPUT_FORMAT")}
+    kept = {
+        k: v for k, v in site.environment.items() if k not in ("UV_PYTHON", "VIRTUAL_ENV", "UV_OUTPUT_FORMAT")
+    }
     return kept | {"UV_NO_PROGRESS": "1", "UV_HTTP_RETRIES": kept.get("UV_HTTP_RETRIES", "2")}
 
 
@@ -235,8 +302,11 @@ def _index(site: Site) -> list[str]:
 def _pip_index(site: Site) -> str | None:
     home = Path(site.environment.get("HOME", "/"))
     files = [
-        Path("/etc/pip.conf"), home / ".pip" / "pip.conf", home / ".config" / "pip" / "pip.conf",
-        Path(sys.prefix, "pip.conf"), Path(site.environment.get("PIP_CONFIG_FILE", os.devnull)),
+        Path("/etc/pip.conf"),
+        home / ".pip" / "pip.conf",
+        home / ".config" / "pip" / "pip.conf",
+        Path(sys.prefix, "pip.conf"),
+        Path(site.environment.get("PIP_CONFIG_FILE", os.devnull)),
     ]
     settings = configparser.RawConfigParser()
     try:
@@ -257,18 +327,24 @@ def _told(said: str, version: str, platform: str, found: Sequence[Wanted]) -> Pr
     by_name = {w.name: w for w in found}
     unknown = re.findall(r"([\w.-]+) was not found in the package registry", text)
     if unknown:
-        return Problem(*(_at(codes.UNKNOWN_REQUIREMENT, by_name.get(name), found, name=name) for name in unknown))
-    wheelless = re.findall(r"([\w.-]+?)(?:[=<>!~]=?\S+)? has no (?:usable wheels|wheels with a matching)", text)
+        return Problem(
+            *(_at(codes.UNKNOWN_REQUIREMENT, by_name.get(name), found, name=name) for name in unknown)
+        )
+    wheelless = re.findall(
+        r"([\w.-]+?)(?:[=<>!~]=?\S+)? has no (?:usable wheels|wheels with a matching)", text
+    )
     if wheelless:
         name = wheelless[0]
         facts = {"name": name, "python": version, "platform": platform.replace("-", " ")}
         return Problem(_at(codes.NO_WHEEL, by_name.get(name), found, **facts))
     reasons = re.findall(r"(?:cause: |[Bb]ecause )(.*)", " ".join(said.split()))
     named = next((w for w in found if re.search(rf"\b{re.escape(w.name)}\b", text)), None)
-    reason = reasons[0].split(" hint:")[0] if reasons else None
-    return Problem(_at(codes.UNSATISFIABLE_PYTHON, named, found, output=said.strip(), reason=reason))
+    told = reasons[0].split(" hint:")[0] if reasons else None
+    return Problem(_at(codes.UNSATISFIABLE_PYTHON, named, found, output=said.strip(), reason=told))
 
 
-def _at(code: codes.Code, asked: Wanted | None, found: Sequence[Wanted], *, output: str = "", **facts: str | None) -> Any:
+def _at(
+    code: Code, asked: Wanted | None, found: Sequence[Wanted], *, output: str = "", **facts: str | None
+) -> Diagnostic:
     origin = asked.origin if asked is not None else _first(found)
     return error(code, origin, *(asked.labels if asked is not None else ()), output=output, **facts)

@@ -19,8 +19,14 @@ from reproc.lock.problem import Problem, problem
 from reproc.lock.store import Mismatch, Store
 from reproc.source import Span
 
-INDEXES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
-MANIFESTS = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json")
+INDEXES = (
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+)
+MANIFESTS = (
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+)
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _NAME = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
 _TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
@@ -90,7 +96,11 @@ class Registry:
         sha256 = f"sha256:{digest(content)}"
         if DIGEST.fullmatch(what) and what != sha256:
             raise problem(
-                codes.DIGEST_MISMATCH, self.origin, what=f"`{self.reference}`", found=sha256[7:], expected=what[7:],
+                codes.DIGEST_MISMATCH,
+                self.origin,
+                what=f"`{self.reference}`",
+                found=sha256[7:],
+                expected=what[7:],
             )
         return self.object(content), sha256
 
@@ -99,8 +109,11 @@ class Registry:
         content = self._read(f"blobs/{sha256}", "*/*")
         if f"sha256:{digest(content)}" != sha256:
             raise problem(
-                codes.DIGEST_MISMATCH, self.origin, what=f"the configuration of `{self.reference}`",
-                found=digest(content), expected=sha256[7:],
+                codes.DIGEST_MISMATCH,
+                self.origin,
+                what=f"the configuration of `{self.reference}`",
+                found=digest(content),
+                expected=sha256[7:],
             )
         return self.object(content)
 
@@ -116,7 +129,11 @@ class Registry:
                 store.add_stream(response.iter_content(1 << 18), sha256.removeprefix("sha256:"))
             except Mismatch as trouble:
                 raise problem(
-                    codes.DIGEST_MISMATCH, self.origin, what=what, found=trouble.found, expected=trouble.expected,
+                    codes.DIGEST_MISMATCH,
+                    self.origin,
+                    what=what,
+                    found=trouble.found,
+                    expected=trouble.expected,
                 ) from trouble
             except response_errors() as trouble:
                 raise self.trouble(f"the transfer of {what} breaks off") from trouble
@@ -135,7 +152,11 @@ class Registry:
     def trouble(self, reason: str) -> Problem:
         """That the registry's answer makes no sense."""
         return problem(
-            codes.REGISTRY_TROUBLE, self.origin, registry=self.reference.registry, reference=self.reference, reason=reason,
+            codes.REGISTRY_TROUBLE,
+            self.origin,
+            registry=self.reference.registry,
+            reference=self.reference,
+            reason=reason,
         )
 
     @property
@@ -170,7 +191,10 @@ class Registry:
                 response = self.client.request(url, self._headers | {"Accept": accept}, stream=True)
         except Unreachable as trouble:
             raise problem(
-                codes.NETWORK, self.origin, host=trouble.host, reason=trouble.reason,
+                codes.NETWORK,
+                self.origin,
+                host=trouble.host,
+                reason=trouble.reason,
                 variable="REPROC_MIRROR_DOCKER" if self.reference.registry == _HUB else None,
             ) from trouble
         except NotServed as trouble:
@@ -182,7 +206,9 @@ class Registry:
         if response.status_code == 404:
             raise problem(codes.UNKNOWN_IMAGE, self.origin, **named)
         if response.status_code in (401, 403):
-            raise problem(codes.REGISTRY_REFUSED, self.origin, **named, reason=f"HTTP status {response.status_code}")
+            raise problem(
+                codes.REGISTRY_REFUSED, self.origin, **named, reason=f"HTTP status {response.status_code}"
+            )
         raise self.trouble(f"HTTP status {response.status_code}")
 
     def _log_in(self, challenge: str) -> dict[str, str]:
@@ -219,7 +245,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def credentials(registry: str, environment: Mapping[str, str]) -> str | None:
-    """What Docker's configuration holds for a registry, as basic authentication wants it; None if it is nothing."""
+    """What Docker's configuration holds for a registry, as basic authentication wants it."""
     folder = environment.get("DOCKER_CONFIG") or os.path.join(environment.get("HOME", "/"), ".docker")
     try:
         settings = json.loads(Path(folder, "config.json").read_bytes())
@@ -245,7 +271,11 @@ def _ask(helper: str, server: str) -> str | None:
     """What a credential helper answers (docker-credential-helpers protocol)."""
     try:
         done = subprocess.run(
-            [f"docker-credential-{helper}", "get"], input=server.encode(), capture_output=True, timeout=30, check=False,
+            [f"docker-credential-{helper}", "get"],
+            input=server.encode(),
+            capture_output=True,
+            timeout=30,
+            check=False,
         )
         answer = json.loads(done.stdout) if done.returncode == 0 else {}
     except (OSError, ValueError, subprocess.TimeoutExpired):

@@ -163,7 +163,7 @@ class DockerEngine:
             watch = BuildKitWatch(progress.note, lambda text: file.write(text + "\n"))
             arguments = self._arguments(recipe, archive, metadata, cache)
             environment = {**self._environment, "SOURCE_DATE_EPOCH": str(recipe.epoch)}
-            code = follow(arguments, watch.read, environment=environment, folder=recipe.context, grace=10)
+            code = follow(arguments, watch.read, environment=environment, folder=recipe.context)
         if code != 0:
             return self._build_failure(recipe, watch, log)
         before = self._image_id(recipe.tag)

@@ -24,7 +24,7 @@ _HINTS = (
         "a header is missing: `{0}`; name the package that has it in `system {{ packages … }}`",
     ),
     (
-        re.compile(r"cannot find -l(\S+)"),
+        re.compile(r"cannot find -l([^\s:]+)"),
         "a library is missing: `lib{0}`; name its development package in `system {{ packages … }}`",
     ),
     (

@@ -122,7 +122,7 @@ class PodmanEngine:
                 if line.strip():
                     progress.note(line)
 
-            code = follow(self._arguments(recipe, identity, cache), tell, folder=recipe.context, grace=10)
+            code = follow(self._arguments(recipe, identity, cache), tell, folder=recipe.context)
         if code == 0:
             return identity.read_text(encoding="ascii").strip()
         tail = list(watch.tail)
@@ -197,7 +197,7 @@ class PodmanEngine:
         if self._client is not None:
             self._client.close()
         if self._service is not None:
-            stop(self._service, grace=5)
+            stop(self._service)
         if self._folder is not None:
             remove_tree(self._folder)
         self._made = self._client = self._service = self._folder = None

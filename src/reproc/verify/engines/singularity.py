@@ -1,8 +1,9 @@
 """Apptainer and SingularityCE: builds SIFs from def files and runs commands in them.
 
 Builds go through the command line, in namespaces of our own where Linux lets us (`sandbox.py`): that cuts
-the network, shows the build nothing of the host's /tmp and home, gives it the same path on every machine, and
-takes everything down with it. Where it does not, Apptainer is called plainly and `probe` says what that costs.
+the network, shows the build nothing of the host's /tmp and home, gives it the same path on every machine,
+and takes everything down with it. Where it does not, Apptainer is called plainly and `probe` says what that
+costs.
 """
 
 from __future__ import annotations

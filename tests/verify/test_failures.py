@@ -1,0 +1,146 @@
+"""What is read out of engines' output: steps, failing lines, causes."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+
+import pytest
+
+from reproc.source import SourceFile, Span
+from reproc.verify.engines.buildkit import BuildKitWatch
+from reproc.verify.engines.failures import StepWatch, build_failed, origin, out_of_space
+from reproc.verify.plan import Recipe
+
+SOURCE = SourceFile("repro.spec", "one\ntwo\n")
+ONE, TWO = Span(SOURCE, 0, 3), Span(SOURCE, 4, 7)
+
+
+def recipe(*origins: Span | None) -> Recipe:
+    return Recipe("cpu", "docker", Path(), Path("Dockerfile"), 0, "linux/amd64", origins, "reproc/x:cpu")
+
+
+def test_a_marker_begins_a_step() -> None:
+    watch = StepWatch()
+    for number in range(50):
+        assert watch.read(f"line {number}") is None
+    assert len(watch.tail) == 40 and watch.tail[0] == "line 10"
+    assert watch.read("==> reproc step 12: make install") == "make install"
+    assert (watch.line, watch.title, list(watch.tail)) == (12, "make install", [])
+    # the trace of the shell that prints a marker is not one
+    assert watch.read("+ echo ==> reproc step 13: no") is None
+    assert watch.line == 12
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "span"),
+    [
+        (1, 1, None),
+        (2, None, ONE),
+        (1, 3, ONE),
+        (3, 3, TWO),
+        (None, None, None),
+        (4, 9, None),
+        (0, 0, None),
+        (99, 99, None),
+    ],
+)
+def test_the_place_of_a_line(first: int | None, last: int | None, span: Span | None) -> None:
+    assert origin(recipe(None, ONE, TWO, None), first, last) == span
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        (
+            "x.c:1:10: fatal error: fftw3.h: No such file or directory",
+            "a header is missing: `fftw3.h`; name the package that has it in `system { packages … }`",
+        ),
+        ("/usr/bin/ld: cannot find -lfftw3: No such file", "a library is missing: `libfftw3:`; name"),
+        ("/bin/sh: 3: cmake: not found", "`cmake` is not in the image; name the package"),
+        ("bash: line 4: cmake: command not found", "`cmake` is not in the image; name the package"),
+        ("curl: (6) Could not resolve host: example.org", "a build step has no network"),
+        ("make: *** [all] Error 2", "the whole output is in `x.log`"),
+    ],
+)
+def test_common_causes_get_a_hint(line: str, hint: str) -> None:
+    said = build_failed(recipe(), "docker", None, "a step fails", ["before", line], Path("x.log"))
+    assert (said.help or "").startswith(hint.replace("libfftw3:", "libfftw3"))
+    assert said.output == f"before\n{line}"
+
+
+def test_a_full_disk() -> None:
+    assert out_of_space(["x", "write /a: no space left on device"])
+    assert out_of_space(["tar: a: Cannot write: No space left on device"])
+    assert not out_of_space(["there is space left"])
+
+
+def event(**parts: object) -> str:
+    return json.dumps(parts)
+
+
+def log(vertex: str, text: bytes) -> str:
+    return event(logs=[{"vertex": vertex, "data": base64.b64encode(text).decode()}])
+
+
+def test_buildkit_events() -> None:
+    told: list[str] = []
+    written: list[str] = []
+    watch = BuildKitWatch(told.append, written.append)
+    for line in (
+        event(vertexes=[{"digest": "d0", "name": "[internal] load build definition", "started": "t"}]),
+        event(vertexes=[{"digest": "d1", "name": "[1/2] RUN a", "started": "t"}]),
+        log("d1", b"hel"),
+        log("d1", b"lo\n10%\r20%\ncaf\xc3\xa9 \xff"),
+        event(vertexes=[{"digest": "d2", "name": "[2/2] RUN b", "started": "t"}]),
+        log("d2", b"other\n"),
+        event(
+            vertexes=[
+                {
+                    "digest": "d2",
+                    "name": "[2/2] RUN b",
+                    "started": "t",
+                    "completed": "t",
+                    "error": "context canceled",
+                }
+            ]
+        ),
+        event(
+            vertexes=[
+                {
+                    "digest": "d1",
+                    "name": "[1/2] RUN a",
+                    "completed": "t",
+                    "error": 'process "x" did not complete successfully: exit code: 4',
+                }
+            ]
+        ),
+        "not json {",
+        "{not json either",
+        "Dockerfile:5",
+        "--------------------",
+        "   4 |     ARG X",
+        "   5 | >>> RUN <<EOF",
+        "   6 | >>> Dockerfile:99",
+        "   7 | >>> EOF",
+        "   8 |     ",
+        "ERROR: failed to build: failed to solve: whatever",
+    ):
+        watch.read(line)
+    assert told == ["[1/2] RUN a", "hello", "20%", "[2/2] RUN b", "other", "café �"]
+    assert (watch.first, watch.last) == (5, 7)
+    assert watch.tail == ["hello", "20%", "café �"]
+    assert watch.failure == "a step ends with exit status 4"
+    assert "==> [internal] load build definition" in written
+
+
+def test_a_dockerfile_that_is_not_understood() -> None:
+    watch = BuildKitWatch(lambda _: None, lambda _: None)
+    watch.read(
+        "ERROR: failed to build: failed to solve: dockerfile parse error on line 3: unknown instruction: FOO"
+    )
+    assert (watch.first, watch.failure) == (
+        3,
+        "line 3 of the recipe is not understood: unknown instruction: FOO",
+    )

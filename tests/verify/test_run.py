@@ -1,0 +1,331 @@
+"""Which engines run, what is skipped and failed, and the exit codes, with engines made up for it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from reproc import model
+from reproc.diagnostics import error
+from reproc.diagnostics.codes import verify as codes
+from reproc.progress import Progress, Silent
+from reproc.verify.engines.base import (
+    BuildFailed,
+    BuildResult,
+    Built,
+    Captured,
+    Command,
+    CommandResult,
+    Detail,
+    Probe,
+    RunFailed,
+    RunResult,
+)
+from reproc.verify.doctor import doctor, render, render_json
+from reproc.verify.machine import Machine
+from reproc.verify.plan import Options, Recipe, TargetPlan
+from reproc.verify.report import Report, Status, write
+from reproc.verify.run import verify
+from reproc.verify.table import table
+from reproc.verify.workspace import Workspace
+
+MakeTest = Callable[..., model.Test]
+NOTHING = Machine(gpu=False, mpi=False, network=True)
+
+
+class FakeEngine:
+    """An engine that does what it is told and remembers what it was asked for."""
+
+    def __init__(self, name: str, *, usable: bool = True, builds: bool = True, lacking: bool = False) -> None:
+        self.name = name
+        self.backend = "singularity" if name == "singularity" else "docker"
+        self.usable, self.builds, self.lacking = usable, builds, lacking
+        self.ran: list[Command] = []
+        self.built: list[str] = []
+        self.closed = 0
+
+    def probe(self) -> Probe:
+        if self.usable:
+            return Probe(
+                self.name, True, "1.0", details=(Detail("speed", False, "slow", "buy a faster one"),)
+            )
+        return Probe(self.name, False, None, "it is not installed", "`install it`")
+
+    def build(self, recipe: Recipe, progress: Progress, log: Path, *, cache: bool = True) -> BuildResult:
+        self.built.append(recipe.target)
+        if self.builds:
+            return Built(f"{self.name}-{recipe.target}", "sha256:0", 1.5)
+        facts = {"target": recipe.target, "engine": self.name, "failure": "a step fails", "log": log}
+        return BuildFailed(error(codes.BUILD_FAILED, None, **facts), 1, self.lacking)
+
+    def run(self, image: str, command: Command) -> RunResult:
+        self.ran.append(command)
+        text = command.arguments[-1]
+        if text == "lost":
+            return RunFailed(
+                error(codes.ENGINE_LOST, None, engine=self.name, doing="running a command"), 0, True
+            )
+        code = 1 if text == "false" else 0
+        return CommandResult(code, Captured("out\n", 4, False), Captured("err\n", 4, False), 0.25)
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+Go = Callable[..., Report]
+
+
+@pytest.fixture
+def go(workspace: Workspace) -> Go:
+    """Verifies targets `a` and `b` with these tests; both have both recipes."""
+
+    def run(
+        engines: list[FakeEngine],
+        tests: tuple[model.Test, ...] = (),
+        options: Options | None = None,
+        machine: Machine = NOTHING,
+        backends: tuple[str, ...] = ("docker", "singularity"),
+    ) -> Report:
+        plans = [
+            TargetPlan(
+                name,
+                {
+                    each: Recipe(name, each, Path(), Path("x"), 0, "linux/amd64", (), f"reproc/x:{name}")
+                    for each in backends
+                },
+                tests,
+            )
+            for name in ("a", "b")
+        ]
+        return verify(plans, engines, options or Options(), workspace, Silent(), machine=machine)
+
+    return run
+
+
+def statuses(report: Report) -> dict[str, str]:
+    return {
+        f"{target.name} {row.engine}": row.status.value for target in report.targets for row in target.engines
+    }
+
+
+def test_every_target_in_every_engine(go: Go, smoke: MakeTest, workspace: Workspace) -> None:
+    engines = [FakeEngine("docker"), FakeEngine("podman"), FakeEngine("singularity")]
+    report = go(engines, (smoke("true", name="one"), smoke("true", name="two", on=("b",))))
+    assert statuses(report) == dict.fromkeys(
+        ("a docker", "a singularity", "b docker", "b singularity"), "passed"
+    )
+    assert [[test.name for test in row.tests] for row in report.rows()] == [
+        ["one"],
+        ["one"],
+        ["one", "two"],
+        ["one", "two"],
+    ]
+    assert report.exit_code == 0 and not report.diagnostics
+    assert report.counts == {Status.PASSED: 6, Status.FAILED: 0, Status.SKIPPED: 0}
+    assert [each.closed for each in engines] == [1, 1, 1]
+    assert not workspace.temporary.exists()
+
+
+def test_podman_stands_in_for_docker(go: Go) -> None:
+    report = go([FakeEngine("docker", usable=False), FakeEngine("podman"), FakeEngine("singularity")])
+    assert statuses(report)["a docker"] == "skipped"
+    assert statuses(report)["a podman"] == "passed"
+    assert report.exit_code == 0
+
+
+def test_an_engine_that_is_not_here_is_skipped_with_its_reason(go: Go, smoke: MakeTest) -> None:
+    report = go([FakeEngine("docker"), FakeEngine("singularity", usable=False)], (smoke("true"),))
+    row = report.targets[0].engines[1]
+    assert (row.status, row.reason, row.build, row.level) == (
+        Status.SKIPPED,
+        "it is not installed",
+        None,
+        None,
+    )
+    assert [(test.status, test.reason) for test in row.tests] == [(Status.SKIPPED, "it is not installed")]
+    assert report.exit_code == 0
+
+
+@pytest.mark.parametrize("options", [Options(engines=("singularity",)), Options(required=("singularity",))])
+def test_an_engine_that_was_asked_for_and_is_not_here(go: Go, smoke: MakeTest, options: Options) -> None:
+    report = go([FakeEngine("docker"), FakeEngine("singularity", usable=False)], (smoke("true"),), options)
+    assert [each.code for each in report.diagnostics] == [codes.ENGINE_MISSING]
+    assert report.diagnostics[0].help == "`install it`"
+    assert statuses(report)["a singularity"] == "failed"
+    assert report.exit_code == 3
+    assert "a docker" not in statuses(report) or options.required
+
+
+def test_no_engine_at_all(go: Go, smoke: MakeTest) -> None:
+    report = go(
+        [FakeEngine("docker", usable=False), FakeEngine("singularity", usable=False)], (smoke("true"),)
+    )
+    assert [each.code for each in report.diagnostics] == [codes.NO_ENGINE]
+    assert report.exit_code == 3
+    assert report.counts[Status.PASSED] == 0
+
+
+def test_a_failing_test(go: Go, smoke: MakeTest) -> None:
+    report = go([FakeEngine("docker")], (smoke("false", name="bad"), smoke("true", name="good")))
+    assert report.exit_code == 1
+    assert statuses(report) == {"a docker": "failed", "b docker": "failed"}
+    said = report.diagnostics[0]
+    assert said.message == "test `bad` fails for `a` in docker: exit code 1, expected 0"
+    assert (said.output, str(said.span)) == ("err", "repro.spec:1:1")
+
+
+def test_a_failing_build(go: Go, smoke: MakeTest) -> None:
+    report = go([FakeEngine("docker", builds=False), FakeEngine("singularity")], (smoke("true"),))
+    row = report.targets[0].engines[0]
+    assert (row.status, row.level) == (Status.FAILED, None)
+    assert [(test.status, test.reason) for test in row.tests] == [(Status.SKIPPED, "the image was not built")]
+    assert report.counts == {Status.PASSED: 2, Status.FAILED: 2, Status.SKIPPED: 2}
+    assert report.exit_code == 1
+
+
+def test_the_machine_s_fault_is_exit_3_unless_something_is_broken(go: Go, smoke: MakeTest) -> None:
+    assert go([FakeEngine("docker", builds=False, lacking=True)]).exit_code == 3
+    report = go([FakeEngine("docker")], (smoke("lost"),))
+    assert (report.exit_code, report.counts[Status.FAILED]) == (3, 2)
+    assert go([FakeEngine("docker")], (smoke("lost"), smoke("false"))).exit_code == 1
+
+
+def test_needs(go: Go, smoke: MakeTest) -> None:
+    tests = (smoke("true", needs=("gpu",)), smoke("true", needs=("network",)), smoke("true", needs=("data",)))
+    engine = FakeEngine("docker")
+    report = go([engine], tests)
+    found = [(test.status.value, test.reason) for test in report.targets[0].engines[0].tests]
+    assert found == [
+        ("skipped", "no NVIDIA GPU is here"),
+        ("passed", None),
+        ("skipped", "data is not on this machine"),
+    ]
+    assert [command.network for command in engine.ran] == [True, True]
+    assert report.exit_code == 0
+    required = go([FakeEngine("docker")], tests, Options(required=("gpu",)))
+    assert required.targets[0].engines[0].tests[0].status is Status.FAILED
+    assert (required.exit_code, required.diagnostics[0].code) == (3, codes.REQUIREMENT_MISSING)
+    engine = FakeEngine("docker")
+    there = go([engine], tests[:1], machine=Machine(gpu=True, mpi=True, network=False))
+    assert there.counts[Status.PASSED] == 2 and engine.ran[0].gpu
+
+
+def test_a_test_for_one_back_end(go: Go, smoke: MakeTest) -> None:
+    report = go(
+        [FakeEngine("docker"), FakeEngine("singularity")], (smoke("true", backends=("singularity",)),)
+    )
+    assert [row.tests[0].reason for row in report.targets[0].engines] == ["it is only for singularity", None]
+
+
+def test_a_target_for_one_back_end(go: Go) -> None:
+    report = go([FakeEngine("docker"), FakeEngine("singularity")], backends=("docker",))
+    assert statuses(report)["a singularity"] == "skipped"
+    assert report.targets[0].engines[1].reason == "the target has no recipe for singularity"
+
+
+def test_only_some_tests(go: Go, smoke: MakeTest) -> None:
+    tests = (smoke("true", name="Import numpy"), smoke("true", name="other"))
+    report = go([FakeEngine("docker")], tests, Options(only="NUMPY"))
+    assert [test.name for test in report.targets[0].engines[0].tests] == ["Import numpy"]
+    assert go([FakeEngine("docker")], tests, Options(test=False)).counts[Status.PASSED] == 0
+
+
+def test_fail_fast(go: Go, smoke: MakeTest) -> None:
+    engine = FakeEngine("docker")
+    report = go([engine], (smoke("false", name="bad"), smoke("true")), Options(fail_fast=True))
+    assert engine.built == ["a"] and len(engine.ran) == 1
+    assert report.targets[0].engines[0].tests[1].reason == "stopped after the first failure"
+    assert report.targets[1].engines[0].reason == "stopped after the first failure"
+    assert report.exit_code == 1
+
+
+def test_engines_are_closed_when_something_breaks(
+    go: Go, smoke: MakeTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = FakeEngine("docker")
+
+    def interrupted(*_: object) -> RunResult:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(engine, "run", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        go([engine], (smoke("true"),))
+    assert engine.closed == 1
+
+
+def mixed(go: Go, smoke: MakeTest) -> Report:
+    tests = (
+        smoke("true", name="imports numpy"),
+        smoke(
+            "false", name="a test with a name that is so long that it cannot stand on one line of the table"
+        ),
+        smoke("true", name="sees the GPU", needs=("gpu",)),
+    )
+    return go([FakeEngine("docker"), FakeEngine("singularity", usable=False)], tests)
+
+
+def test_the_table(go: Go, smoke: MakeTest) -> None:
+    text = table(mixed(go, smoke))
+    assert max(map(len, text.splitlines())) <= 80
+    assert "\x1b" not in text
+    assert "imports numpy" in text and "FAILED" in text and "ok" in text and "skipped" in text
+    assert "no NVIDIA GPU is here" in text and "it is not installed" in text
+    assert text.endswith("2 passed, 2 failed, 8 skipped\n")
+    assert "\x1b[" in table(mixed(go, smoke), color=True)
+
+
+def test_the_document(go: Go, smoke: MakeTest, tmp_path: Path) -> None:
+    report = mixed(go, smoke)
+    path = tmp_path / "new/report.json"
+    write(report.document({"path": "repro.spec", "sha256": "0"}, None), path)
+    found = json.loads(path.read_text(encoding="utf-8"))
+    assert found["summary"] == {"passed": 2, "failed": 2, "skipped": 8}
+    assert (found["version"], found["lock"], found["spec"]["path"], found["exit_code"]) == (
+        1,
+        None,
+        "repro.spec",
+        1,
+    )
+    assert [target["name"] for target in found["targets"]] == ["a", "b"]
+    assert found["targets"][0]["same_tree"] is None
+    docker, singularity = found["targets"][0]["engines"]
+    assert (docker["engine"], docker["version"], docker["status"], docker["level"]) == (
+        "docker",
+        "1.0",
+        "failed",
+        "R0",
+    )
+    assert docker["build"] == {
+        "status": "passed",
+        "seconds": 1.5,
+        "image": "docker-a",
+        "digest": "sha256:0",
+        "log": ".reproc/logs/a-docker.log",
+        "notes": [],
+    }
+    assert docker["tests"][1] == {
+        "name": "a test with a name that is so long that it cannot stand on one line of the table",
+        "status": "failed",
+        "reason": "exit code 1, expected 0",
+        "exit_code": 1,
+        "seconds": 0.25,
+        "stdout": "out\n",
+        "stderr": "err\n",
+        "truncated": [],
+    }
+    assert (singularity["status"], singularity["build"], singularity["level"]) == ("skipped", None, None)
+    assert [path.name for path in path.parent.iterdir()] == ["report.json"]
+
+
+def test_the_doctor() -> None:
+    rows = doctor([FakeEngine("docker"), FakeEngine("singularity", usable=False)], NOTHING)
+    found = {row.name: (row.status, row.advice) for row in rows}
+    assert found["docker"] == ("limited", None)
+    assert found["docker: speed"] == ("limited", "buy a faster one")
+    assert found["singularity"] == ("missing", "`install it`")
+    assert found["gpu"][0] == "missing"
+    assert "help: `install it`" in render(rows)
+    assert json.loads(render_json(rows))["rows"][0]["name"] == "docker"
