@@ -109,8 +109,8 @@ class StepEmitter:
             case CopyIn():
                 return [self._copy_in(step)]
             case CopyFile():
-                mode = "0755" if step.executable else "0644"
-                return [[f"COPY --chmod={mode} {docker_paths(step.source, step.path)}"]]
+                mode = "--chmod=0755" if step.executable else CANONICAL
+                return [[f"COPY {mode} {docker_paths(step.source, step.path)}"]]
             case FetchGit():
                 return [[fetched(step, f"{step.into.rstrip('/')}/")]]
             case CopyKept():
@@ -200,4 +200,6 @@ def _write(step: WriteFile) -> list[str]:
     if operand.startswith("[") or not heredoc_holds(step.content) or not step.content:
         return _run(write_file(step, in_def=False))
     mark = end_mark(step.content)
-    return [f"COPY --chmod={step.mode:04o} <<'{mark}' {operand}", *_lines(step.content), mark]
+    # COPY gives the directories that it makes the file's own mode: 0644 would close them
+    mode = CANONICAL if step.mode == 0o644 else f"--chmod={step.mode:04o}"
+    return [f"COPY {mode} <<'{mark}' {operand}", *_lines(step.content), mark]

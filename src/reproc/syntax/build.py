@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias, cast
@@ -17,6 +18,7 @@ from reproc.syntax.tree import Block, Comment, List, SpecTree, Statement, String
 
 Child: TypeAlias = Node | Token
 
+_HOLE_BLANKS = re.compile(r"(?<=\{\{)[ \t]+|[ \t]+(?=\}\})")
 _CURLY = "\u201c\u201d\u201e\u201f"
 
 
@@ -129,7 +131,7 @@ class _Builder:
             labels = (Label(requirement, "belongs to this requirement"),)
             plain = requirement.text.strip('"'), span.text.replace('"', "'")
             quoted = f'"{plain[0]}; {plain[1]}"'
-        self.report(codes.UNQUOTED_MARKER, span, *labels, marker=keyword.value, quoted=quoted)
+        self.report(codes.UNQUOTED_MARKER, span, *labels, marker=keyword.value.rstrip("<>=!~"), quoted=quoted)
 
     def end(self, child: Child) -> int:
         return child.end_pos if hasattr(child, "end_pos") else self.end(child.children[-1])
@@ -147,7 +149,7 @@ class _Builder:
         values = [self.value(part) for part in parts[1:]]
         word, values = slips.without_assignment(keyword, values, self.report)
         behind = keyword.span if keyword.text and word is keyword else None
-        values = slips.without_commas(slips.unglued(values, self.report, behind), self.report)
+        values = slips.unglued(slips.without_commas(values, self.report), self.report, behind)
         return Statement(word, tuple(values), block, span)
 
     def block(self, node: Node) -> Block:
@@ -178,7 +180,7 @@ class _Builder:
                 self.report(codes.UNCLOSED_TEXT, self.span(start, start + 3), label)
                 return Text((), span)
             case "UNQUOTED_HOLE":
-                self.report(codes.UNQUOTED_HOLE, span, text=child.value)
+                self.report(codes.UNQUOTED_HOLE, span, text=_HOLE_BLANKS.sub("", child.value))
                 return String(string_parts(self.source, start, end, unheard), span)
             case _:
                 return self.other_quotes(child.value, span)
@@ -210,8 +212,7 @@ class _Builder:
                 case _:
                     items.append(self.value(child))
                     blank, alone = False, False
-        if any(a.span.end == b.span.start for a, b in zip(items, items[1:], strict=False)):
-            items = slips.unglued(items, self.report)
+        items = slips.unglued(slips.without_commas(items, self.report), self.report)
         span = self.span(opening.start_pos, closing.end_pos)
         inline = self.source.text.find("\n", span.start, span.end) < 0
-        return List(tuple(slips.without_commas(items, self.report)), span, tuple(comments), inline)
+        return List(tuple(items), span, tuple(comments), inline)

@@ -172,6 +172,11 @@ class _Driver:
                 pass
         self.before = token
 
+    def in_word(self, bracket: Token) -> bool:
+        """Whether a bracket stands right behind a word, which has a message of its own."""
+        before = self.source.text[bracket.start_pos - 1 : bracket.start_pos]
+        return bracket.type == "OPEN_BRACKET" and before not in ("", *" \t\r\n\"[]{};")
+
     def in_list(self) -> bool:
         return bool(self.open) and self.open[-1][0].type == "OPEN_BRACKET"
 
@@ -199,7 +204,8 @@ class _Driver:
         """Ends a list in front of a brace, which cannot stand in it."""
         opening, _ = self.open.pop()
         label = Label(self.place(token), f"a list holds no `{token.value}`")
-        self.reports(codes.UNCLOSED_LIST, self.place(opening), label)
+        if not self.in_word(opening):
+            self.reports(codes.UNCLOSED_LIST, self.place(opening), label)
         self.sound = False
         self.machine.feed(self.machine.token("CLOSE_BRACKET", token.start_pos))
 
@@ -224,6 +230,8 @@ class _Driver:
 
     def report_unclosed(self, end: int) -> None:
         opening, indentation = self.open[-1]
+        if self.in_word(opening):
+            return
         if opening.type == "OPEN_BRACE" and self.suspect is not None:
             opening, closing = self.suspect
             label = Label(self.place(closing), "closes it, but by its indentation belongs further out")

@@ -9,18 +9,15 @@ from reproc.diagnostics.diagnostic import Code
 
 @cache
 def table() -> dict[str, Code]:
-    """Every code by its number, in order; a number or a name that is taken twice is a bug of ours."""
+    """Every code by its number, in order; a number that is taken twice is a bug of ours."""
     from importlib import import_module
     from pkgutil import iter_modules
 
     found: dict[str, Code] = {}
-    names: dict[str, str] = {}
     for module in sorted(each.name for each in iter_modules(__path__)):
         for value in vars(import_module(f"{__name__}.{module}")).values():
-            if not isinstance(value, Code) or found.get(value.id) is value:
+            if not isinstance(value, Code):
                 continue
-            if value.id in found or value.name in names:
-                raise AssertionError(f"code {value.id} `{value.name}` in codes/{module}.py is taken already")
-            found[value.id] = value
-            names[value.name] = value.id
+            if found.setdefault(value.id, value) is not value:
+                raise AssertionError(f"{value.id} is both `{found[value.id].name}` and `{value.name}`")
     return dict(sorted(found.items()))

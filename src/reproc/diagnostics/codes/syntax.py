@@ -136,7 +136,7 @@ NO_CHARACTER = Code(
 BAD_HOLE = Code(
     "E0132",
     "malformed-constant",
-    "`{{{{` begins the name of a constant, and `{found}` is none",
+    "`{{{{` begins a constant, but `{found}` names none",
     label="a name and `}}}}` are expected behind the braces",
     help=("write `{{{{{name}}}}}`, without blanks", "write `\\{{{{` for two plain braces"),
 )
