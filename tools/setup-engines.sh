@@ -169,7 +169,7 @@ install_docker() {
 }
 
 setup_docker() {
-    local help="see docs/engines.md"
+    local help="as root, tools/setup-engines.sh docker installs it, or see docs/engines.md"
     if command -v docker >/dev/null && docker_answers >/dev/null; then
         check_docker "(the daemon that was running)"
         return
@@ -269,7 +269,7 @@ ubuntu_apptainer() { # its own archive has none; the project's PPA does
 }
 
 setup_singularity() {
-    local program help="see docs/engines.md"
+    local program help="as root, tools/setup-engines.sh singularity installs it, or see docs/engines.md"
     if ! apptainer_program >/dev/null; then
         may_install singularity "$help" || return 0
         case $(distribution) in

@@ -8,8 +8,11 @@ import stat
 import struct
 import subprocess
 import tarfile
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
+
+from reproc.verify.sandbox import Sandbox
 
 RUNTIME = ("/.singularity.d", "/scif", "/dev", "/proc", "/sys", "/.dockerenv", "/singularity", "/environment")
 RUNTIME += ("/.exec", "/.run", "/.shell", "/.test", "/etc/resolv.conf", "/etc/hosts", "/etc/hostname")
@@ -61,21 +64,17 @@ def export_image(image: str, tar: Path) -> None:
         run("docker", "rm", container)
 
 
-def apptainer_build() -> list[str]:
-    """The command that builds; a root that lacks a capability gets a user namespace with all of them."""
-    whole = [
-        "--user",
-        "--map-users",
-        "0,0,65536",
-        "--map-groups",
-        "0,0,65536",
-        "--setuid",
-        "0",
-        "--setgid",
-        "0",
-    ]
-    prefix = ["unshare", *whole, "--"] if os.geteuid() == 0 else []
-    return [*prefix, "apptainer", "build", "--force", "--mksquashfs-args", "-comp zstd -Xcompression-level 1"]
+def apptainer_build(context: Path, sif: str) -> list[str]:
+    """The command that builds, as a root with all capabilities where that can be had."""
+    arguments = ["apptainer", "build", "--force", "--bind", f"{context}/inputs:/mnt"]
+    arguments += ["--mksquashfs-args", "-comp zstd -Xcompression-level 1", sif, "Singularity.def"]
+    root = _sandbox().root
+    return _sandbox().argv(root, arguments, network=True, workdir=str(context)) if root else arguments
+
+
+@cache
+def _sandbox() -> Sandbox:
+    return Sandbox.detect()
 
 
 def _ours(path: str) -> bool:

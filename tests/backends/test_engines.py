@@ -24,6 +24,7 @@ from recipe_engines import (
     sif_tree,
 )
 from recipe_graphs import HOSTILE, graph
+
 from reproc import registry
 from reproc.graph import (
     App,
@@ -60,7 +61,7 @@ class Built:
         self.recipes = {name: write_recipe(context, made, name) for name in ("docker", "singularity")}
         self.sif = context / "image.sif"
         run(*docker_build(tag), cwd=context)
-        self.log = run(*apptainer_build(), self.sif, "Singularity.def", cwd=context)
+        self.log = run(*apptainer_build(context, "image.sif"), cwd=context)
 
     def trees(self) -> tuple[dict[str, Entry], dict[str, Entry], bool]:
         """Both trees, and whether the same files are hard links of one another."""
@@ -268,7 +269,7 @@ def test_a_failing_step_is_named(context: Path, base: Rootfs) -> None:
     )
     made = graph(Stage("image", base, steps, at(2)))
     recipe = write_recipe(context, made, "singularity")
-    log = fails(*apptainer_build(), "x.sif", "Singularity.def", cwd=context)
+    log = fails(*apptainer_build(context, "x.sif"), cwd=context)
     last = re.findall(r"(?m)^==> reproc step (\d+): (.+)$", log)[-1]
     assert last[1] == "bad" and recipe.line_origins[int(last[0]) - 1] == at(7)
     recipe = write_recipe(context, made, "docker")
@@ -283,7 +284,7 @@ def test_a_kept_link_is_refused_in_both(context: Path, base: Rootfs) -> None:
     write_recipe(context, made, "singularity")
     write_recipe(context, made, "docker")
     said = "reproc: /opt/kept is a symbolic link: keep what it points at"
-    assert said in fails(*apptainer_build(), "x.sif", "Singularity.def", cwd=context)
+    assert said in fails(*apptainer_build(context, "x.sif"), cwd=context)
     assert said in fails(*docker_build("never"), cwd=context)
 
 

@@ -13,7 +13,7 @@ from reproc.diagnostics.render import render
 
 CORPUS = Path(__file__).parent
 REJECTED = sorted(path.parent for path in CORPUS.glob("reject/*/*/repro.spec") if path.parts[-3] != "syntax")
-ACCEPTED = sorted(path.parent for path in CORPUS.glob("accept/*/*/repro.spec"))
+ACCEPTED = sorted(path.parent for path in CORPUS.glob("accept/core/*/repro.spec"))
 
 
 def name_of(case: Path) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import multiprocessing
 import os
 import subprocess
 import sys
@@ -68,20 +67,21 @@ def test_copies_across_devices(store: Store, tmp_path: Path, monkeypatch: pytest
     assert (tmp_path / "copy").read_bytes() == CONTENT
 
 
-def _add_many(root: str) -> None:
-    store = Store(Path(root))
-    for number in range(30):
-        store.add_stream([b"%d" % (number % 10), CONTENT])
+ADD_MANY = """
+import sys
+from pathlib import Path
+from reproc.lock.store import Store
+store = Store(Path(sys.argv[1]))
+for number in range(30):
+    store.add_stream([b"%d" % (number % 10), b"content" * 100_000])
+"""
 
 
 def test_processes_share_it(store: Store) -> None:
-    context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=_add_many, args=(str(store.root),)) for _ in range(3)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join()
-    assert [process.exitcode for process in processes] == [0, 0, 0]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", ADD_MANY, str(store.root)]
+    processes = [subprocess.Popen(command, env=environment) for _ in range(3)]
+    assert [process.wait() for process in processes] == [0, 0, 0]
     kept = [p for p in (store.root / "sha256").rglob("*") if p.is_file()]
     assert len(kept) == 10
     assert all(store.path(p.parent.name + p.name) for p in kept)

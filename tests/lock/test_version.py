@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reproc.lock.debian.version import holds, key
 
-ORDERED = ["0", "1~~", "1~~a", "1~", "1", "1-0~1", "1-1", "1.0a", "1.0a-1", "1.0+b", "1.2", "1.10", "2", "1:0.1"]
+ORDERED = ["0", "1~~", "1~~a", "1~", "1-0~1", "1", "1-1", "1.0a", "1.0a-1", "1.0+b", "1.2", "1.10", "2", "1:0.1"]
 
 
 def test_known_order() -> None:

@@ -12,6 +12,7 @@ from reproc import model
 from reproc.diagnostics import error
 from reproc.diagnostics.codes import verify as codes
 from reproc.progress import Progress, Silent
+from reproc.verify.doctor import doctor, render, render_json
 from reproc.verify.engines.base import (
     BuildFailed,
     BuildResult,
@@ -24,7 +25,6 @@ from reproc.verify.engines.base import (
     RunFailed,
     RunResult,
 )
-from reproc.verify.doctor import doctor, render, render_json
 from reproc.verify.machine import Machine
 from reproc.verify.plan import Options, Recipe, TargetPlan
 from reproc.verify.report import Report, Status, write

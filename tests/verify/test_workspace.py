@@ -42,6 +42,9 @@ def test_leftovers_of_dead_runs_are_found(tmp_path: Path) -> None:
     for name in (dead, "other", new_run_id()):
         (tmp_path / "tmp" / name).mkdir()
     assert [path.name for path in workspace.stale()] == [dead]
+    Workspace.open(tmp_path)
+    assert workspace.stale() == ()
+    assert (tmp_path / "tmp/other").exists() and workspace.temporary.exists()
 
 
 def test_a_tree_of_read_only_folders_goes(tmp_path: Path) -> None:

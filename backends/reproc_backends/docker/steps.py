@@ -196,10 +196,11 @@ def _run(
 
 def _write(step: WriteFile) -> list[str]:
     operand = docker_paths(step.path)
-    # The list form of COPY takes no heredoc, and a heredoc ends in a newline.
-    if operand.startswith("[") or not heredoc_holds(step.content) or not step.content:
+    # The list form of COPY takes no heredoc, and a heredoc ends in a newline. COPY gives the directories that it
+    # makes the file's own mode, so that they would be as closed as the file.
+    sayable = heredoc_holds(step.content) and step.content and not operand.startswith("[")
+    if not sayable or step.mode not in (0o644, 0o755):
         return _run(write_file(step, in_def=False))
     mark = end_mark(step.content)
-    # COPY gives the directories that it makes the file's own mode: 0644 would close them
     mode = CANONICAL if step.mode == 0o644 else f"--chmod={step.mode:04o}"
     return [f"COPY {mode} <<'{mark}' {operand}", *_lines(step.content), mark]

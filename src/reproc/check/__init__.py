@@ -12,6 +12,7 @@ from reproc.check.rules import RULES
 from reproc.check.rules.builds import in_order
 from reproc.check.targets import unknown_targets
 from reproc.diagnostics import Diagnostic, Outcome
+from reproc.diagnostics.codes.rules import NO_BASE
 from reproc.diagnostics.diagnostic import Severity, in_source_order
 from reproc.folder import Folder
 from reproc.source import Span
@@ -26,7 +27,10 @@ def check(tree: SpecTree, folder: Folder) -> Outcome[CheckedSpec]:
     spec = reader.spec(tree)
     if spec is None:
         return Outcome(None, in_source_order(reader.diagnostics))
-    targets = merge(spec, reader.diagnostics.append)
+    unread = bool(reader.diagnostics)
+    targets = merge(
+        spec, lambda each: None if unread and each.code is NO_BASE else reader.diagnostics.append(each)
+    )
     broken = tuple(_broken(tree, reader.diagnostics))
     found = [
         *unknown_targets(spec),

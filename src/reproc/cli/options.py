@@ -70,42 +70,59 @@ exit codes: 0 done, 1 what was checked does not hold, 2 the spec or the call is 
 
 
 def parse(arguments: Sequence[str]) -> Call:
-    """Reads up to the command; what stands behind is the command's. Raises UsageError."""
+    """Sorts out what is the same for every command, wherever it stands before a `--`. Raises UsageError."""
     call = Call()
     waiting = list(arguments)
+    rest: list[str] = []
     while waiting:
         word = waiting.pop(0)
-        name, equals, attached = word.partition("=")
-        if word in ("-h", "--help"):
-            call.help = True
-        elif word in ("-V", "--version"):
-            call.version = True
-        elif word in ("-q", "--quiet"):
-            call.quiet = True
-        elif word in ("-v", "--verbose"):
-            call.verbose = True
-        elif name in ("-C", "--color"):
-            if not equals and not waiting:
-                raise UsageError(f"`{name}` needs a value")
-            setting = attached if equals else waiting.pop(0)
-            if name == "-C":
-                call.directory = setting
-            elif setting in ("auto", "always", "never"):
-                call.color = setting
-            else:
-                raise UsageError(f"`--color` is auto, always or never, not `{setting}`")
+        if word == "--":
+            rest += [word, *waiting]
+            break
+        if _is_global(word, waiting, call):
+            continue
+        if call.command is not None:
+            rest.append(word)
         elif word.startswith("-"):
             raise UsageError(f"unknown option `{word}`; `reproc --help` lists them")
         elif word in COMMANDS:
-            call.command, call.rest = word, tuple(waiting)
-            break
+            call.command = word
         else:
             raise UsageError(_unknown(word))
     if call.quiet and call.verbose:
         raise UsageError("`-q` and `-v` exclude each other")
-    if call.command is not None and call.help:
-        call.rest = ("--help", *call.rest)
+    call.rest = ("--help", *rest) if call.command is not None and call.help else tuple(rest)
     return call
+
+
+def _is_global(word: str, waiting: list[str], call: Call) -> bool:
+    """Whether the word is an option of every command; if so it has been taken, with its value."""
+    name, equals, attached = word.partition("=")
+    match name:
+        case "-h" | "--help":
+            call.help = True
+        case "-V" | "--version":
+            call.version = True
+        case "-q" | "--quiet":
+            call.quiet = True
+        case "-v" | "--verbose":
+            call.verbose = True
+        case "-C" | "--color":
+            if not equals and not waiting:
+                raise UsageError(f"`{name}` needs a value")
+            _setting(name, attached if equals else waiting.pop(0), call)
+        case _:
+            return False
+    return True
+
+
+def _setting(name: str, value: str, call: Call) -> None:
+    if name == "-C":
+        call.directory = value
+    elif value in ("auto", "always", "never"):
+        call.color = value
+    else:
+        raise UsageError(f"`--color` is auto, always or never, not `{value}`")
 
 
 def _unknown(word: str) -> str:

@@ -38,7 +38,7 @@ class Paint:
 
 
 def visible(text: str) -> str:
-    """The text on one line, with every character that a terminal acts upon written as an escape."""
+    """The text on one line, with every character that acts on a terminal, or cannot be seen, as an escape."""
     if _PLAIN.fullmatch(text):
         return text
     return "".join(map(_shown, text))
@@ -70,7 +70,7 @@ def _shown(character: str) -> str:
             return "\\n"
         case "\t":
             return "\\t"
-        case _ if category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp"):
-            return f"\\u{{{ord(character):x}}}"
-        case _:
+        case _ if character.isprintable():
             return character
+        case _:
+            return f"\\u{{{ord(character):x}}}"

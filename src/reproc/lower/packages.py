@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from reproc.graph import MOUNT, Run, WriteFile
+from reproc.lock.archives import snapshot_address
 from reproc.lock.model import AptLayer, Archive, Deb, PythonEnvironment
 from reproc.lock.requests import AptRequest, PythonRequest
 from reproc.lower.plan import Shape
@@ -40,6 +41,7 @@ def install_debs(
     lines = (
         f"mkdir -p {directory}",
         f"cd {directory}",
+        'fetch() { /usr/lib/apt/apt-helper -qq download-file "$2" "${2##*/}" "SHA256:$1"; }',
         *fetch,
         "cd /",
         *install,
@@ -50,8 +52,7 @@ def install_debs(
 
 
 def _fetch(deb: Deb, snapshot: str) -> str:
-    address = f"{SNAPSHOTS[deb.archive]}/{snapshot}/{deb.path}"
-    return f"/usr/lib/apt/apt-helper -qq download-file {quote(address)} {quote(deb.filename)} SHA256:{deb.sha256}"
+    return f"fetch {deb.sha256} {quote(f'{snapshot_address(deb.archive, snapshot)}/{deb.path}')}"
 
 
 def install_floating_debs(request: AptRequest, title: str, origin: Span | None) -> Run:

@@ -22,8 +22,8 @@ HOSTNAME = "localhost"
 """Resolves in every image, which launchers of parallel programs rely on."""
 TMPFS = {HOME: 0o700, "/tmp": 0o1777, "/var/tmp": 0o1777}
 TMPFS_SIZE = "1g"
-NOFILE = (1024, 4096)
-CORE = (0, 0)
+OPEN_FILES = (1024, 4096)
+"""The limit of open files, and what a program may raise it to."""
 OUTPUT_LIMIT = 1 << 20
 """Bytes that are kept of each stream; the rest is read and thrown away."""
 
@@ -35,6 +35,7 @@ _ENGINES_OWN = "HOSTNAME TERM PS1 PROMPT_COMMAND container " + " ".join(
     for prefix in ("APPTAINER", "SINGULARITY")
     for name in ("APPNAME", "BIND", "COMMAND", "CONTAINER", "ENVIRONMENT", "NAME")
 )
+# Limits are set here because engines refuse some where they lack a capability.
 # Apptainer appends a folder of its own to LD_LIBRARY_PATH (/.singularity.d/env/99-base.sh in every image)
 _PRELUDE = f"""\
 unset {_ENGINES_OWN}
@@ -42,6 +43,9 @@ case ${{LD_LIBRARY_PATH-}} in
 /.singularity.d/libs) unset LD_LIBRARY_PATH ;;
 *:/.singularity.d/libs) LD_LIBRARY_PATH=${{LD_LIBRARY_PATH%:/.singularity.d/libs}} ;;
 esac
+ulimit -c 0
+ulimit -Sn {OPEN_FILES[0]}
+ulimit -Hn {OPEN_FILES[1]} 2>/dev/null || :
 export HOME={HOME} USER={USER} TMPDIR=/tmp
 """
 

@@ -20,7 +20,7 @@ def _terminated(number: int, frame: FrameType | None) -> None:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Within it, SIGTERM raises Terminated; does nothing outside of the main thread, which alone can do it."""
+    """Within it, SIGTERM raises Terminated; does nothing outside of the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

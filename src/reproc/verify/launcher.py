@@ -15,7 +15,6 @@ import ctypes
 import fcntl
 import json
 import os
-import resource
 import signal
 import socket
 import stat
@@ -118,19 +117,8 @@ def _arrange(request: dict[str, Any]) -> None:
         os.chown(row["path"], row["uid"], row["gid"])
 
 
-def _limit(request: dict[str, Any]) -> None:
-    for name, (soft, hard) in request["limits"].items():
-        kind = getattr(resource, f"RLIMIT_{name.upper()}")
-        ceiling = resource.getrlimit(kind)[1]
-        if ceiling == resource.RLIM_INFINITY:
-            resource.setrlimit(kind, (soft, hard))
-        else:
-            resource.setrlimit(kind, (min(soft, ceiling), min(hard, ceiling)))
-
-
 def _execute(request: dict[str, Any]) -> NoReturn:
     os.umask(0o022)
-    _limit(request)
     uid, gid = request["uid"], request["gid"]
     if not request["single"]:
         os.setgroups([])

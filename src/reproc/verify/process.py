@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import selectors
 import signal
@@ -21,6 +22,18 @@ LOG_LIMIT = 64 << 20
 """Bytes of output that a log file takes; what comes after is read, told as progress and not kept."""
 
 
+def die_with_parent() -> Callable[[], None]:
+    """What a child does first, so that it ends with us even if we are killed (prctl(2), PR_SET_PDEATHSIG)."""
+    libc, parent = ctypes.CDLL(None), os.getpid()
+
+    def wish() -> None:
+        libc.prctl(1, signal.SIGTERM, 0, 0, 0)
+        if os.getppid() != parent:  # we were killed in between
+            os._exit(1)
+
+    return wish
+
+
 def start(
     arguments: Sequence[str], environment: Mapping[str, str] | None, folder: Path | None, *, merged: bool
 ) -> subprocess.Popen[bytes]:
@@ -33,6 +46,7 @@ def start(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT if merged else subprocess.PIPE,
         start_new_session=True,
+        preexec_fn=die_with_parent(),  # noqa: PLW1509 - it calls nothing that could wait for a lock
     )
 
 

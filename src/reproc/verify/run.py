@@ -49,8 +49,7 @@ def verify(
             with undisturbed():
                 for engine in engines:
                     engine.close()
-                for folder in (*workspace.stale(), workspace.temporary):
-                    remove_tree(folder)
+                remove_tree(workspace.temporary)
     return Report(started, targets, tuple(run.diagnostics), run.broken, run.lacking)
 
 

@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,7 +80,6 @@ class Sandbox:
         workdir: str,
         mounts: Sequence[Bind | Tmpfs] = (),
         folders: Sequence[Owned] = (),
-        limits: Mapping[str, tuple[int, int]] | None = None,
     ) -> list[str]:
         """The command line that runs `arguments` inside; its environment is the child's own."""
         request: dict[str, Any] = {
@@ -97,7 +96,6 @@ class Sandbox:
             "folders": [
                 {"path": each.path, "mode": each.mode, "uid": ids.uid, "gid": ids.gid} for each in folders
             ],
-            "limits": dict(limits or {}),
             "argv": list(arguments),
         }
         return [sys.executable, "-I", "-S", launcher.__file__, json.dumps(request)]

@@ -82,6 +82,8 @@ class Workspace:
         workspace = cls(root.absolute(), new_run_id())
         for folder in (workspace.temporary, workspace.logs, workspace.sif):
             folder.mkdir(parents=True, exist_ok=True)
+        for folder in workspace.stale():
+            remove_tree(folder)  # what only an engine's namespaces may remove is left to the engine
         return workspace
 
     @property

@@ -25,11 +25,12 @@ def key(version: str) -> Key:
 def _part(text: str) -> tuple[object, ...]:
     """Alternating orders of non-digits and numbers, closed by the order of an empty run of non-digits.
 
-    A run of non-digits ends with 0, so that `~` sorts before the end and letters before everything else.
+    A run of non-digits ends with 0, so that `~` sorts before the end and letters before everything else;
+    a missing number counts as 0.
     """
     parts: list[object] = []
     for letters, digits in _PARTS.findall(text):
-        if not letters and not digits:
+        if parts and not letters and not digits:
             break
         parts.append((*map(_order, letters), 0))
         parts.append(int(digits or 0))

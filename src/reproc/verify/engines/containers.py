@@ -70,11 +70,20 @@ def connect(address: str) -> DockerClient:
 class Containers:
     """Fresh containers of one engine, under the contract of tests, and their removal."""
 
-    def __init__(self, engine: str, client: DockerClient, run_id: str, place: str) -> None:
+    def __init__(
+        self,
+        engine: str,
+        client: DockerClient,
+        run_id: str,
+        place: str,
+        *,
+        tmpfs_owner: bool = True,
+    ) -> None:
         self._engine = engine
         self._client = client
         self._run_id = run_id
         self._place = place
+        self._tmpfs_owner = tmpfs_owner
         self._prepared: dict[str, str] = {}
 
     def alive(self) -> bool:
@@ -158,25 +167,16 @@ class Containers:
             self._remove_container(container)
 
     def _settings(self, command: Command) -> dict[str, Any]:
-        from docker.types import DeviceRequest, Ulimit
+        from docker.types import DeviceRequest
 
         api: Any = self._client.api
-        limits = [
-            Ulimit(name="nofile", soft=contract.NOFILE[0], hard=contract.NOFILE[1]),
-            Ulimit(name="core", soft=contract.CORE[0], hard=contract.CORE[1]),
-        ]
-        tmpfs = {
-            path: f"exec,size={contract.TMPFS_SIZE},mode={mode:o}"
-            + (f",uid={contract.UID},gid={contract.GID}" if path == contract.HOME else "")
-            for path, mode in contract.TMPFS.items()
-        }
+        tmpfs = {path: self._tmpfs(path, mode) for path, mode in contract.TMPFS.items()}
         host = api.create_host_config(
             read_only=True,
             network_mode="default" if command.network else "none",
             tmpfs=tmpfs,
             cap_drop=["ALL"],
             security_opt=["no-new-privileges"],
-            ulimits=limits,
             # what a test writes is read as it comes; a log on the engine's disk would grow without a limit
             log_config={"type": "none"},
             device_requests=[DeviceRequest(count=-1, capabilities=[["gpu"]])] if command.gpu else None,
@@ -190,6 +190,15 @@ class Containers:
             "labels": {LABEL: self._run_id},
             "host_config": host,
         }
+
+    def _tmpfs(self, path: str, mode: int) -> str:
+        """The options of one writable folder; Podman cannot give it an owner, so all may write there."""
+        options = f"exec,size={contract.TMPFS_SIZE}"
+        if path != contract.HOME:
+            return f"{options},mode={mode:o}"
+        if not self._tmpfs_owner:
+            return f"{options},mode=777"
+        return f"{options},mode={mode:o},uid={contract.UID},gid={contract.GID}"
 
     def _follow(self, container: str, command: Command) -> RunResult:
         api: Any = self._client.api

@@ -28,7 +28,7 @@ _HINTS = (
         "a library is missing: `lib{0}`; name its development package in `system {{ packages … }}`",
     ),
     (
-        re.compile(r"(?:sh|bash): (?:line )?\d*:? ?(\S+): (?:command )?not found"),
+        re.compile(r": (?:line )?\d+: (\S+): (?:command )?not found"),
         "`{0}` is not in the image; name the package that has it in `system {{ packages … }}`",
     ),
     (

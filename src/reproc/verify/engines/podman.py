@@ -30,7 +30,7 @@ from reproc.verify.engines.containers import Containers, Lost, connect
 from reproc.verify.engines.docker import numbers
 from reproc.verify.engines.failures import StepWatch, build_failed, no_space, origin, out_of_space
 from reproc.verify.plan import Recipe
-from reproc.verify.process import Log, follow, stop
+from reproc.verify.process import Log, die_with_parent, follow, stop
 from reproc.verify.workspace import Workspace, remove_tree
 
 _OLDEST_BUILDAH = (1, 33)
@@ -177,6 +177,7 @@ class PodmanEngine:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
+            preexec_fn=die_with_parent(),  # noqa: PLW1509 - it calls nothing that could wait for a lock
         )
         deadline = time.monotonic() + _START_SECONDS
         while True:
@@ -187,7 +188,13 @@ class PodmanEngine:
                 if time.monotonic() > deadline or self._service.poll() is not None:
                     raise
                 time.sleep(0.1)
-        self._made = Containers(self.name, self._client, self._workspace.run_id, str(self._workspace.root))
+        self._made = Containers(
+            self.name,
+            self._client,
+            self._workspace.run_id,
+            str(self._workspace.root),
+            tmpfs_owner=False,
+        )
         self._made.clean()
         return self._made
 

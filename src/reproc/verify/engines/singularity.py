@@ -316,7 +316,6 @@ class SingularityEngine:
             workdir="/",
             mounts=mounts,
             folders=owned,
-            limits={"nofile": contract.NOFILE, "core": contract.CORE},
         )
         return inside, self._environment(place)
 
