@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from reproc.lock.archives import Site
 from reproc.lock.store import Store
 from reproc.model import Item
@@ -82,14 +83,25 @@ def server() -> Iterator[Server]:
                 self.send_header("Content-Length", "0")
                 self.end_headers()
                 return
+            self._send(content)
+
+        def do_HEAD(self) -> None:
+            self.do_GET()
+
+        def _send(self, content: bytes) -> None:
             start = 0
             wanted = self.headers.get("Range", "")
             if wanted.startswith("bytes=") and wanted.endswith("-"):
                 start = int(wanted[6:-1])
-            self.send_response(206 if start else 200)
+            if start and start >= len(content):
+                start, content = 0, b""
+                self.send_response(416)
+            else:
+                self.send_response(206 if start else 200)
             self.send_header("Content-Length", str(len(content) - start))
             self.end_headers()
-            self.wfile.write(content[start:])
+            if self.command != "HEAD":
+                self.wfile.write(content[start:])
 
         def log_message(self, *arguments: Any) -> None:
             pass
@@ -118,7 +130,9 @@ class Key:
     def sign(self, text: bytes) -> bytes:
         done = subprocess.run(
             ["gpg", "--homedir", self.home, "--batch", "--quiet", "--clear-sign"],
-            input=text, capture_output=True, check=True,
+            input=text,
+            capture_output=True,
+            check=True,
         )
         return done.stdout
 
@@ -130,8 +144,20 @@ def key(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Key]:
             pytest.skip(f"{tool} is not installed")
     home = tmp_path_factory.mktemp("g")  # short: the agent's socket lies in it
     home.chmod(0o700)
-    gpg = ["gpg", "--homedir", str(home), "--batch", "--quiet", "--pinentry-mode", "loopback", "--passphrase", ""]
-    subprocess.run([*gpg, "--quick-gen-key", "Test <test@example.org>", "ed25519", "sign", "never"], check=True)
+    gpg = [
+        "gpg",
+        "--homedir",
+        str(home),
+        "--batch",
+        "--quiet",
+        "--pinentry-mode",
+        "loopback",
+        "--passphrase",
+        "",
+    ]
+    subprocess.run(
+        [*gpg, "--quick-gen-key", "Test <test@example.org>", "ed25519", "sign", "never"], check=True
+    )
     keyrings = home / "keyrings"
     keyrings.mkdir()
     keyring = keyrings / "debian-archive-keyring.gpg"
@@ -166,7 +192,9 @@ def build_deb(folder: Path, name: str, version: str, fields: str) -> Path:
     (tree / "DEBIAN/control").write_text(head + fields + f"Description: {name}\n long text\n")
     path = folder / f"{name}_{version.partition(':')[2] or version}_amd64.deb"
     subprocess.run(
-        ["dpkg-deb", "--root-owner-group", "-Znone", "-b", str(tree), str(path)], check=True, capture_output=True,
+        ["dpkg-deb", "--root-owner-group", "-Znone", "-b", str(tree), str(path)],
+        check=True,
+        capture_output=True,
     )
     return path
 

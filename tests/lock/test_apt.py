@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+
 from reproc import catalog
 from reproc.lock.archives import Site
 from reproc.lock.debian.release import verified
@@ -50,7 +51,11 @@ def test_the_index_is_kept(site: Site, store: Store, server: Server) -> None:
 
 def test_mistakes_are_told_together_with_help(site: Site, store: Store) -> None:
     found = told(site, store, "helpr", "tool=9", "broken", "libbase=1:1.5-2")
-    assert sorted(name for name, _, _ in found) == ["unknown-package", "unknown-package-version", "unsatisfiable-package"]
+    assert sorted(name for name, _, _ in found) == [
+        "unknown-package",
+        "unknown-package-version",
+        "unsatisfiable-package",
+    ]
     helps = {name: text for name, _, text in found}
     assert helps["unknown-package"] == "did you mean `helper`?"
     assert helps["unknown-package-version"] == "it has `1.0`"
@@ -84,7 +89,9 @@ def test_a_release_file_with_a_flipped_byte(site: Site, store: Store, server: Se
 def test_unsigned_text_around_the_signed_one_is_not_read(key: Key) -> None:
     signed = suite_files(key, "bookworm", b"")["dists/bookworm/InRelease"]
     try:
-        found = verified(b"SHA256:\n " + b"0" * 64 + b" 1 evil\n\n" + signed, [key.keyring], "debian", "bookworm")
+        found = verified(
+            b"SHA256:\n " + b"0" * 64 + b" 1 evil\n\n" + signed, [key.keyring], "debian", "bookworm"
+        )
     except Problem as refusal:
         assert refusal.diagnostics[0].code.name == "bad-signature"
     else:
@@ -117,8 +124,13 @@ def test_a_suite_that_is_not_there(site: Site, store: Store, server: Server) -> 
     assert "`bookworm-updates`" in message
 
 
-def test_an_entry_that_leads_elsewhere(site: Site, store: Store, server: Server, small_archive: SmallArchive) -> None:
-    evil = b"Package: evil\nVersion: 1\nArchitecture: amd64\nFilename: pool/../../etc/x.deb\nSize: 1\nSHA256: " + b"0" * 64
+def test_an_entry_that_leads_elsewhere(
+    site: Site, store: Store, server: Server, small_archive: SmallArchive
+) -> None:
+    evil = (
+        b"Package: evil\nVersion: 1\nArchitecture: amd64\nFilename: pool/../../etc/x.deb\nSize: 1\nSHA256: "
+        + b"0" * 64
+    )
     for path, content in suite_files(small_archive.key, "bookworm-updates", evil + b"\n").items():
         server.files[f"/debian/{path}"] = content
     ((name, _, _),) = told(site, store, "evil")

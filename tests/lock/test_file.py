@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from reproc.lock.file import LockFile, _own_digest, inputs, read, stale, write
 from reproc.lock.model import (
     AptLayer,
@@ -23,7 +24,14 @@ from reproc.lock.model import (
     TreeEntry,
     Wheel,
 )
-from reproc.lock.requests import AptRequest, BootstrapRequest, GitRequest, LocalRequest, PythonRequest, TargetRequest
+from reproc.lock.requests import (
+    AptRequest,
+    BootstrapRequest,
+    GitRequest,
+    LocalRequest,
+    PythonRequest,
+    TargetRequest,
+)
 from reproc.source import SourceFile
 
 from .conftest import item, span
@@ -111,7 +119,13 @@ def test_a_changed_character_is_caught_or_means_nothing(place: int, character: s
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.recursive(st.none() | st.booleans() | st.floats() | st.text() | st.integers(), lambda c: st.lists(c) | st.dictionaries(st.text(), c)), st.data())
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.floats() | st.text() | st.integers(),
+        lambda c: st.lists(c) | st.dictionaries(st.text(), c),
+    ),
+    st.data(),
+)
 def test_no_value_of_another_kind_is_believed(value: object, data: st.DataObject) -> None:
     content = json.loads(TEXT)
     at: object = content
@@ -161,7 +175,9 @@ def test_hostile_packages_and_files() -> None:
         assert refused(sealed(content)) == "lock-unreadable", path
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", "1" * 5000, "[" * 100_000, '{"a": 1}', "\0", "<<<<<<< HEAD\n"])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "null", "1" * 5000, "[" * 100_000, '{"a": 1}', "\0", "<<<<<<< HEAD\n"]
+)
 def test_no_lock_at_all(text: str) -> None:
     assert refused(text) == "lock-unreadable"
 
@@ -178,7 +194,9 @@ def test_stale() -> None:
     found = parsed(TEXT)
     asked = requests()
     assert stale(found, asked) == ()
-    moved = replace(asked[0], python=(replace(asked[0].python[0], requirements=(item("numpy"), item("scipy"))),))
+    moved = replace(
+        asked[0], python=(replace(asked[0].python[0], requirements=(item("numpy"), item("scipy"))),)
+    )
     assert stale(found, (moved, asked[1])) == ("python main of target cpu",)
     assert stale(found, (replace(asked[0], apt=()), asked[1])) == ("system of target cpu",)
     assert stale(found, (replace(asked[0], trees=()), asked[1])) == ("code x of target cpu",)

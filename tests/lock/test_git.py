@@ -8,6 +8,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
+
 from reproc.lock.model import GitTree
 from reproc.lock.problem import Problem
 from reproc.lock.providers import git, local

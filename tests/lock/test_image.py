@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from reproc.lock.archives import Site
 from reproc.lock.model import ImageBase
 from reproc.lock.net import Client
@@ -50,9 +51,13 @@ def digest(content: bytes) -> str:
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
-def publish(server: Server, *layers: bytes, architecture: str = "amd64", name: str = "lib/x", tag: str = "1") -> str:
+def publish(
+    server: Server, *layers: bytes, architecture: str = "amd64", name: str = "lib/x", tag: str = "1"
+) -> str:
     """Puts an image into the registry, behind an index; returns its manifest's digest."""
-    config = json.dumps({"architecture": architecture, "os": "linux", "config": {"Env": ["PATH=/bin", "A=b=c"]}}).encode()
+    config = json.dumps(
+        {"architecture": architecture, "os": "linux", "config": {"Env": ["PATH=/bin", "A=b=c"]}}
+    ).encode()
     for blob in (config, *layers):
         server.files[f"/v2/{name}/blobs/{digest(blob)}"] = blob
     described = [{"digest": digest(blob), "size": len(blob)} for blob in layers]
@@ -92,8 +97,24 @@ def told(server: Server, store: Store, what: str = "lib/x:1") -> tuple[str, str]
 def test_layers(server: Server, store: Store) -> None:
     publish(
         server,
-        layer(("./a", b"1"), ("d", None), ("d/x", b"x"), ("d/y", b"y"), ("o", None), ("o/gone", b""), ("l", "->a"), ("h", "=>./a")),
-        layer(("a", b"2"), ("d/.wh.x", b""), ("o/new", b"n"), ("o/.wh..wh..opq", b""), ("z.cap", b"c"), packed=False),
+        layer(
+            ("./a", b"1"),
+            ("d", None),
+            ("d/x", b"x"),
+            ("d/y", b"y"),
+            ("o", None),
+            ("o/gone", b""),
+            ("l", "->a"),
+            ("h", "=>./a"),
+        ),
+        layer(
+            ("a", b"2"),
+            ("d/.wh.x", b""),
+            ("o/new", b"n"),
+            ("o/.wh..wh..opq", b""),
+            ("z.cap", b"c"),
+            packed=False,
+        ),
     )
     base = lock(server, store)
     assert base.environment == (("A", "b=c"), ("PATH", "/bin"))
@@ -103,7 +124,12 @@ def test_layers(server: Server, store: Store) -> None:
     }  # fmt: skip
     with tarfile.open(store.place(base.rootfs)) as archive:
         member = archive.getmember("./z.cap")
-        assert (member.uid, member.gid, member.mtime, member.pax_headers["SCHILY.xattr.user.note"]) == (3, 4, 77, "kept")
+        assert (member.uid, member.gid, member.mtime, member.pax_headers["SCHILY.xattr.user.note"]) == (
+            3,
+            4,
+            77,
+            "kept",
+        )
 
 
 def test_hard_links_stay_links(server: Server, store: Store) -> None:
@@ -114,7 +140,11 @@ def test_hard_links_stay_links(server: Server, store: Store) -> None:
 
 
 def test_a_folder_in_place_of_a_file_and_back(server: Server, store: Store) -> None:
-    publish(server, layer(("p", b"file"), ("q", None), ("q/in", b"")), layer(("p", None), ("p/in", b"1"), ("q", b"now a file")))
+    publish(
+        server,
+        layer(("p", b"file"), ("q", None), ("q/in", b"")),
+        layer(("p", None), ("p/in", b"1"), ("q", b"now a file")),
+    )
     assert list(tree(store, lock(server, store))) == ["./p", "./p/in", "./q"]
 
 
@@ -150,7 +180,8 @@ def test_hostile_layers(server: Server, store: Store, content: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "answer", [b"", b"[]", b"{}", b'{"manifests": 1}', b'{"layers": [1], "config": {}}', b"[" * 100_000, b"\xff"]
+    "answer",
+    [b"", b"[]", b"{}", b'{"manifests": 1}', b'{"layers": [1], "config": {}}', b"[" * 100_000, b"\xff"],
 )
 def test_hostile_manifests(server: Server, store: Store, answer: bytes) -> None:
     server.files["/v2/lib/x/manifests/1"] = answer
@@ -206,7 +237,9 @@ def test_tokens(server: Server, store: Store, tmp_path: Path) -> None:
 
 def test_credential_helpers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     helper = tmp_path / "docker-credential-test"
-    helper.write_text('#!/bin/sh\nread server\necho "{\\"Username\\": \\"$server\\", \\"Secret\\": \\"s\\"}"\n')
+    helper.write_text(
+        '#!/bin/sh\nread server\necho "{\\"Username\\": \\"$server\\", \\"Secret\\": \\"s\\"}"\n'
+    )
     helper.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     settings = {"DOCKER_CONFIG": str(tmp_path)}
@@ -236,7 +269,9 @@ def test_names(text: str, full: str) -> None:
     assert str(parsed(text, None)) == full
 
 
-@pytest.mark.parametrize("text", ["", "A", "a:", "a:b c", "a@sha256:12", "a b", "a/../b", "-a", "a:1:2", "a\nb", "r.example.org/"])
+@pytest.mark.parametrize(
+    "text", ["", "A", "a:", "a:b c", "a@sha256:12", "a b", "a/../b", "-a", "a:1:2", "a\nb", "r.example.org/"]
+)
 def test_bad_names(text: str) -> None:
     with pytest.raises(Problem) as caught:
         parsed(text, None)

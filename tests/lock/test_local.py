@@ -7,6 +7,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
+
 from reproc.lock.fetch import again
 from reproc.lock.problem import Problem
 from reproc.lock.providers import local
@@ -24,7 +25,9 @@ def make(folder: Path, files: dict[str, str]) -> None:
         path.write_text(text)
 
 
-def request(source: str = ".", *exclude: str, sha256: str | None = None, size: int | None = None) -> LocalRequest:
+def request(
+    source: str = ".", *exclude: str, sha256: str | None = None, size: int | None = None
+) -> LocalRequest:
     return LocalRequest(source, exclude, item(sha256) if sha256 else None, size, span())
 
 
@@ -42,11 +45,17 @@ def test_sorted_with_digests(tmp_path: Path, store: Store) -> None:
     make(tmp_path / "s", {"b.py": "b", "a/z.py": "z", "a.py": "a"})
     (tmp_path / "s/b.py").chmod(0o700)
     tree = local.lock(request("s"), tmp_path, store)
-    assert [(e.path, e.executable) for e in tree.entries] == [("a.py", False), ("a/z.py", False), ("b.py", True)]
+    assert [(e.path, e.executable) for e in tree.entries] == [
+        ("a.py", False),
+        ("a/z.py", False),
+        ("b.py", True),
+    ]
     with tarfile.open(store.place(tree.sha256)) as archive:
         assert [(m.name, oct(m.mode), m.uid, m.mtime) for m in archive] == [
-            ("./a.py", "0o644", 0, MOMENT), ("./a", "0o755", 0, MOMENT),
-            ("./a/z.py", "0o644", 0, MOMENT), ("./b.py", "0o755", 0, MOMENT),
+            ("./a.py", "0o644", 0, MOMENT),
+            ("./a", "0o755", 0, MOMENT),
+            ("./a/z.py", "0o644", 0, MOMENT),
+            ("./b.py", "0o755", 0, MOMENT),
         ]
 
 
@@ -102,7 +111,11 @@ def test_what_is_refused_comes_together(tmp_path: Path, store: Store) -> None:
     os.mkfifo(tmp_path / "s/pipe")
     (tmp_path / "s/new\nline").write_text("")
     Path(os.fsdecode(os.fsencode(tmp_path / "s") + b"/\xff")).write_text("")
-    assert sorted(refused(tmp_path, store, request("s"))) == ["bad-file-name", "bad-file-name", "special-file"]
+    assert sorted(refused(tmp_path, store, request("s"))) == [
+        "bad-file-name",
+        "bad-file-name",
+        "special-file",
+    ]
 
 
 def test_missing_and_empty(tmp_path: Path, store: Store) -> None:
@@ -119,7 +132,9 @@ def test_a_single_file(tmp_path: Path, store: Store) -> None:
     assert refused(tmp_path, store, request("data.csv", size=5)) == ["source-size"]
     (entry,) = local.lock(request("data.csv", size=4), tmp_path, store).entries
     assert entry.path == ""
-    assert local.lock(request("data.csv", sha256=f"sha256:{entry.sha256}"), tmp_path, store).entries == (entry,)
+    assert local.lock(request("data.csv", sha256=f"sha256:{entry.sha256}"), tmp_path, store).entries == (
+        entry,
+    )
 
 
 def test_changed_since_locking(tmp_path: Path, store: Store) -> None:

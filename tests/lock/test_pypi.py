@@ -8,6 +8,7 @@ import zipfile
 from dataclasses import replace
 
 import pytest
+
 from reproc.lock.archives import Site
 from reproc.lock.model import PythonEnvironment
 from reproc.lock.net import Client
@@ -25,8 +26,12 @@ def wheel(name: str, version: str, requires: str = "") -> bytes:
     info = f"{name}-{version}.dist-info"
     with zipfile.ZipFile(out, "w") as archive:
         needs = f"Requires-Dist: {requires}\n" if requires else ""
-        archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needs}")
-        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: t\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(
+            f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needs}"
+        )
+        archive.writestr(
+            f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: t\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
         archive.writestr(f"{info}/RECORD", "")
     return out.getvalue()
 
@@ -53,7 +58,9 @@ def publish(server: Server, name: str, files: dict[str, bytes], *, digests: bool
 def index(server: Server) -> Server:
     many = ("cp311-cp311-manylinux_2_17_x86_64", "cp311-cp311-manylinux_2_28_x86_64", "cp311-cp311-manylinux_2_39_x86_64",
             "cp310-cp310-manylinux_2_17_x86_64", "cp311-cp311-macosx_11_0_arm64")  # fmt: skip
-    publish(server, "native", {f"native-1.0-{tag}.whl": wheel("native", "1.0") + tag.encode() for tag in many})
+    publish(
+        server, "native", {f"native-1.0-{tag}.whl": wheel("native", "1.0") + tag.encode() for tag in many}
+    )
     publish(server, "pure", {"pure-2.0-py3-none-any.whl": wheel("pure", "2.0", "native>=1")}, digests=False)
     publish(server, "source-only", {"source_only-1.0.tar.gz": b"not a wheel"})
     return server
@@ -61,7 +68,9 @@ def index(server: Server) -> Server:
 
 def request(*requirements: str, file: str | None = None, libc: tuple[int, int] = (2, 36)) -> PythonRequest:
     files = (RequirementsFile("requirements.txt", file, span()),) if file is not None else ()
-    return PythonRequest("main", "3.11", "python3.11", "/opt/venv", tuple(map(item, requirements)), files, libc)
+    return PythonRequest(
+        "main", "3.11", "python3.11", "/opt/venv", tuple(map(item, requirements)), files, libc
+    )
 
 
 def lock(asked: PythonRequest, site: Site, store: Store) -> PythonEnvironment:
@@ -102,7 +111,7 @@ def test_a_flipped_byte(index: Server, site: Site, store: Store) -> None:
     path = f"/files/{wheels[0].filename}"
     index.files[path] = index.files[path][:-1] + b"?"
     with pytest.raises(Problem) as caught:
-        pypi.fetch(wheels, "3.11", "linux/amd64", Client(wait=0), site, store)
+        pypi.fetch(wheels, "3.11", "linux/amd64", Client(wait=0), site, Store(store.root / "other"))
     (diagnostic,) = caught.value.diagnostics
     assert diagnostic.code.name == "digest-mismatch"
     assert wheels[0].filename in diagnostic.message
@@ -115,7 +124,9 @@ def test_what_cannot_be_had(index: Server, site: Site, store: Store) -> None:
     assert (name, "`source-only`" in message) == ("no-wheel", True)
     ((name, _, text),) = told(request("native==9"), site, store)
     assert (name, "native==9" in text) == ("unsatisfiable-requirements", True)
-    dead = replace(site, environment=dict(site.environment) | {"REPROC_MIRROR_PYPI": "http://127.0.0.1:9/simple"})
+    dead = replace(
+        site, environment=dict(site.environment) | {"REPROC_MIRROR_PYPI": "http://127.0.0.1:9/simple"}
+    )
     assert [name for name, _, _ in told(request("native"), dead, store)] == ["no-network"]
 
 
@@ -132,7 +143,9 @@ def test_digests_of_a_requirements_file_hold(index: Server, site: Site, store: S
 
 
 def test_requirements_files() -> None:
-    found, mistakes = wanted(request(file='\ufeffA_b==1 # c\n# --x\n\nc[x]>=2 ; python_version < "3"\r\nd \\\n  ==3\n'))
+    found, mistakes = wanted(
+        request(file='\ufeffA_b==1 # c\n# --x\n\nc[x]>=2 ; python_version < "3"\r\nd \\\n  ==3\n')
+    )
     assert not mistakes
     assert [(w.name, w.text) for w in found] == [
         ("a-b", "A_b==1"), ("c", 'c[x]>=2 ; python_version < "3"'), ("d", "d    ==3"),

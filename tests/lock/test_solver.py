@@ -12,7 +12,11 @@ def world(*stanzas: str) -> Universe:
 
 
 def ask(universe: Universe, *wishes: str, status: str = "") -> Solution:
-    have = "\n\n".join("Package: " + s.replace("; ", "\n") + "\nStatus: install ok installed" for s in status.split(" / ") if s)
+    have = "\n\n".join(
+        "Package: " + s.replace("; ", "\n") + "\nStatus: install ok installed"
+        for s in status.split(" / ")
+        if s
+    )
     parsed = [Wish(name, version or None) for name, _, version in (w.partition("=") for w in wishes)]
     return solve(universe, installed_from(have.encode()), parsed)
 
@@ -23,7 +27,9 @@ def names(solution: Solution) -> list[str]:
 
 
 def test_depends_and_pre_depends_are_followed() -> None:
-    here = world("a; Version: 1; Depends: b", "b; Version: 2; Pre-Depends: c", "c; Version: 3", "d; Version: 4")
+    here = world(
+        "a; Version: 1; Depends: b", "b; Version: 2; Pre-Depends: c", "c; Version: 3", "d; Version: 4"
+    )
     assert names(ask(here, "a")) == ["a 1", "b 2", "c 3"]
 
 
@@ -63,14 +69,18 @@ def test_an_alternative_that_conflicts_is_passed_over() -> None:
 
 def test_providers_by_priority_then_name() -> None:
     here = world(
-        "a; Version: 1; Depends: v", "p; Version: 1; Provides: v; Priority: optional",
-        "q; Version: 1; Provides: v; Priority: standard", "o; Version: 1; Provides: v; Priority: optional",
+        "a; Version: 1; Depends: v",
+        "p; Version: 1; Provides: v; Priority: optional",
+        "q; Version: 1; Provides: v; Priority: standard",
+        "o; Version: 1; Provides: v; Priority: optional",
     )
     assert names(ask(here, "a")) == ["a 1", "q 1"]
 
 
 def test_versioned_provides() -> None:
-    here = world("a; Version: 1; Depends: v (>= 2)", "o; Version: 9; Provides: v", "p; Version: 1; Provides: v (= 2)")
+    here = world(
+        "a; Version: 1; Depends: v (>= 2)", "o; Version: 9; Provides: v", "p; Version: 1; Provides: v (= 2)"
+    )
     assert names(ask(here, "a")) == ["a 1", "p 1"]
 
 
@@ -103,7 +113,8 @@ def test_breaks_moves_the_old_one_on() -> None:
 def test_strict_siblings_move_together() -> None:
     here = world("lib; Version: 2", "lib-dev; Version: 2; Depends: lib (= 2)")
     assert names(ask(here, "lib", status="lib; Version: 1 / lib-dev; Version: 1; Depends: lib (= 1)")) == [
-        "lib 2", "lib-dev 2",
+        "lib 2",
+        "lib-dev 2",
     ]
 
 
@@ -137,5 +148,7 @@ def test_the_newest_of_several_indexes() -> None:
 
 
 def test_order_of_wishes_does_not_matter() -> None:
-    here = world("a; Version: 1; Depends: x | y", "b; Version: 1; Depends: y | x", "x; Version: 1", "y; Version: 1")
+    here = world(
+        "a; Version: 1; Depends: x | y", "b; Version: 1; Depends: y | x", "x; Version: 1", "y; Version: 1"
+    )
     assert names(ask(here, "a", "b")) == names(ask(here, "b", "a"))

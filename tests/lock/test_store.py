@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from reproc.lock.store import Mismatch, Store, default_root
 
 CONTENT = b"content" * 100_000
@@ -112,10 +113,16 @@ def test_a_full_device_is_told(tmp_path: Path) -> None:
     inside = tmp_path / "small"
     inside.mkdir()
     mount = f"mount -t tmpfs -o size=256k tmpfs '{inside}'"
-    if subprocess.run(["unshare", "-rm", "sh", "-c", mount], capture_output=True, check=False).returncode != 0:
+    if (
+        subprocess.run(["unshare", "-rm", "sh", "-c", mount], capture_output=True, check=False).returncode
+        != 0
+    ):
         pytest.skip("a small file system cannot be mounted here")
     done = subprocess.run(
         ["unshare", "-rm", "sh", "-c", f"{mount} && exec '{sys.executable}' -c '{FULL}' '{inside}/store'"],
-        capture_output=True, text=True, check=False, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
     )
     assert done.stdout.split() == ["no-space-left", "0", "None"], done.stderr

@@ -8,9 +8,25 @@ import subprocess
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from reproc.lock.debian.version import holds, key
 
-ORDERED = ["0", "1~~", "1~~a", "1~", "1-0~1", "1", "1-1", "1.0a", "1.0a-1", "1.0+b", "1.2", "1.10", "2", "1:0.1"]
+ORDERED = [
+    "0",
+    "1~~",
+    "1~~a",
+    "1~",
+    "1-0~1",
+    "1",
+    "1-1",
+    "1.0a",
+    "1.0a-1",
+    "1.0+b",
+    "1.2",
+    "1.10",
+    "2",
+    "1:0.1",
+]
 
 
 def test_known_order() -> None:
@@ -30,5 +46,7 @@ VERSION = st.from_regex(r"([0-9]:)?[0-9][A-Za-z0-9.+~]{0,8}(-[A-Za-z0-9+.~]{1,4}
 @given(VERSION, VERSION)
 def test_as_dpkg(left: str, right: str) -> None:
     for relation, name in (("<<", "lt"), ("=", "eq"), (">=", "ge")):
-        done = subprocess.run(["dpkg", "--compare-versions", left, name, right], check=False, capture_output=True)
+        done = subprocess.run(
+            ["dpkg", "--compare-versions", left, name, right], check=False, capture_output=True
+        )
         assert holds(left, relation, right) == (done.returncode == 0), (left, relation, right)

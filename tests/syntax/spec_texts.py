@@ -45,10 +45,18 @@ words = st.one_of(
     _plain,
     st.tuples(_plain, _plain).map(lambda pair: f"{pair[0]}[{pair[1]}]"),
     st.tuples(_plain, _plain).map(lambda pair: f"{pair[0]}#{pair[1]}"),
-    st.sampled_from(["numpy==1.21.6", "https://x/y#z", "a[b[c]]", "sm_70..sm_90", ">=450", "4.9", "x,y", "\\x"]),
+    st.sampled_from(
+        ["numpy==1.21.6", "https://x/y#z", "a[b[c]]", "sm_70..sm_90", ">=450", "4.9", "x,y", "\\x"]
+    ),
 )
 _pieces = st.one_of(
-    st.text(st.characters(exclude_categories=["Cc", "Cs"], exclude_characters='"\\{}\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069'), max_size=8),
+    st.text(
+        st.characters(
+            exclude_categories=["Cc", "Cs"],
+            exclude_characters='"\\{}\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069',
+        ),
+        max_size=8,
+    ),
     st.sampled_from(["{{a}}", "{{x.y-1}}", "\\{{", "{", "}", "}}", "#", ";", " "]),
 )
 _escapes = st.sampled_from(['\\"', "\\\\", "\\n", "\\t", "\\u{1F600}", "\\u{202e}", "\\u{1b}"])
@@ -62,9 +70,14 @@ def _no_open_hole(text: str) -> bool:
 
 
 strings = (
-    st.lists(st.one_of(_pieces, _escapes), max_size=5).map("".join).filter(_no_open_hole).map(lambda inside: f'"{inside}"')
+    st.lists(st.one_of(_pieces, _escapes), max_size=5)
+    .map("".join)
+    .filter(_no_open_hole)
+    .map(lambda inside: f'"{inside}"')
 )
-_text_lines = st.tuples(st.sampled_from(["", "  ", "    ", "\t"]), st.lists(_pieces, max_size=4).map("".join)).map("".join)
+_text_lines = st.tuples(
+    st.sampled_from(["", "  ", "    ", "\t"]), st.lists(_pieces, max_size=4).map("".join)
+).map("".join)
 texts = (
     st.lists(_text_lines, max_size=4)
     .map("\n".join)
@@ -76,12 +89,16 @@ _breaks = st.sampled_from([" ", "\n", "\n\n  ", " # c\n", "\n# own\n", "\n\n# ap
 
 
 def _list_of(values: SearchStrategy[str]) -> SearchStrategy[str]:
-    rows = st.lists(st.tuples(_breaks, values), max_size=4).map(lambda rows: "".join(gap + value for gap, value in rows))
+    rows = st.lists(st.tuples(_breaks, values), max_size=4).map(
+        lambda rows: "".join(gap + value for gap, value in rows)
+    )
     return st.tuples(rows, _breaks).map(lambda pair: f"[{pair[0]}{pair[1]}]")
 
 
 values = st.recursive(st.one_of(words, strings, texts), _list_of, max_leaves=6)
-_ends = st.sampled_from(["\n", "\n\n", "\n\n\n", " ; ", ";", " # behind\n", "\n# above\n", "\n\n# a\n\n# b\n", ";\n"])
+_ends = st.sampled_from(
+    ["\n", "\n\n", "\n\n\n", " ; ", ";", " # behind\n", "\n# above\n", "\n\n# a\n\n# b\n", ";\n"]
+)
 
 
 def _statements(block: SearchStrategy[str]) -> SearchStrategy[str]:
@@ -91,7 +108,9 @@ def _statements(block: SearchStrategy[str]) -> SearchStrategy[str]:
         st.lists(st.tuples(_gaps, values), max_size=3),
         st.one_of(st.just(""), block),
     )
-    return st.lists(st.tuples(one, _ends), max_size=4).map(lambda rows: "".join(text + end for text, end in rows))
+    return st.lists(st.tuples(one, _ends), max_size=4).map(
+        lambda rows: "".join(text + end for text, end in rows)
+    )
 
 
 _heads = st.sampled_from([" ", "\n", " # heading\n", "\n\n", "\n# first\n", ""])

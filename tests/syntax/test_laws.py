@@ -9,14 +9,13 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from spec_texts import any_text, right_texts, values
 
 from reproc.diagnostics.render import render
 from reproc.source import SourceFile, Span
 from reproc.syntax import decode, machine, parse
 from reproc.syntax.format import format_tree
 from reproc.syntax.tree import Hole, List, SpecTree, Statement, String, Text, Value
-
-from spec_texts import any_text, right_texts, values
 
 
 def read(text: str) -> SpecTree:
@@ -116,7 +115,11 @@ def test_spans_nest_and_their_text_reads_the_same(text: str) -> None:
         assert outer.start <= inner.start < inner.end <= outer.end
     for statement in tree.statements:
         (again,) = read(statement.span.text).statements
-        assert (again.keyword, again.values, again.block) == (statement.keyword, statement.values, statement.block)
+        assert (again.keyword, again.values, again.block) == (
+            statement.keyword,
+            statement.values,
+            statement.block,
+        )
 
 
 @settings(max_examples=200, deadline=None)
@@ -170,7 +173,11 @@ HOSTILE = [
 @pytest.mark.parametrize("crumb", HOSTILE)
 def test_hostile_texts_take_no_longer_than_others(crumb: str) -> None:
     size = 120_000
-    for text in (crumb * (size // len(crumb)), "a " + crumb * (size // len(crumb)), "a[" + crumb * (size // len(crumb))):
+    for text in (
+        crumb * (size // len(crumb)),
+        "a " + crumb * (size // len(crumb)),
+        "a[" + crumb * (size // len(crumb)),
+    ):
         assert seconds(text) < 6
 
 

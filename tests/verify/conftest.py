@@ -240,3 +240,12 @@ def images(tmp_path_factory: pytest.TempPathFactory, rootfs: Path) -> Iterator[I
     yield get
     for engine, _ in made.values():
         engine.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def images_removed() -> Iterator[None]:
+    """After the last test, the images that these tests have built in Docker are gone."""
+    yield
+    if shutil.which("docker"):
+        tags = [f"reproc-tests/verify:{name}" for name in ("cpu", "int", "next", "shared")]
+        subprocess.run(["docker", "image", "rm", "--force", *tags], capture_output=True)

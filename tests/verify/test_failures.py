@@ -135,6 +135,25 @@ def test_buildkit_events() -> None:
     assert "==> [internal] load build definition" in written
 
 
+def test_the_two_streams_of_a_step_are_not_mixed_within_a_line() -> None:
+    watch = BuildKitWatch(lambda _: None, lambda _: None)
+    rows = ((2, b"/bin/sh: 3: "), (1, b"line 99\nline 1"), (2, b"cmake: not found\n"), (1, b"00\n"))
+    for stream, data in rows:
+        part = {"vertex": "d", "stream": stream, "data": base64.b64encode(data).decode()}
+        watch.read(event(logs=[part]))
+    watch.read(event(vertexes=[{"digest": "d", "name": "RUN", "completed": "t", "error": "exit code: 127"}]))
+    assert watch.tail == ["line 99", "/bin/sh: 3: cmake: not found", "line 100"]
+
+
+def test_a_complaint_that_arrives_before_the_output_is_kept() -> None:
+    watch = BuildKitWatch(lambda _: None, lambda _: None)
+    for stream, text in ((2, "it fails\n"), (1, "".join(f"line {n}\n" for n in range(100)))):
+        part = {"vertex": "d", "stream": stream, "data": base64.b64encode(text.encode()).decode()}
+        watch.read(event(logs=[part]))
+    watch.read(event(vertexes=[{"digest": "d", "name": "RUN", "completed": "t", "error": "exit code: 1"}]))
+    assert watch.tail == ["it fails", *(f"line {n}" for n in range(61, 100))]
+
+
 def test_a_dockerfile_that_is_not_understood() -> None:
     watch = BuildKitWatch(lambda _: None, lambda _: None)
     watch.read(

@@ -1,4 +1,4 @@
-"""^C, SIGTERM and `kill -9` in the middle of builds and tests: nothing is left running, mounted or lying about."""
+"""^C, SIGTERM and `kill -9` in the middle of builds and tests: nothing is left running, mounted or lying."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ from reproc.verify.workspace import Workspace
 engine, context, file, root, text = sys.argv[1:]
 origin = Span(SourceFile("x", "x"), 0, 1)
 backend = "singularity" if engine == "singularity" else "docker"
-recipe = Recipe("cpu", backend, Path(context), Path(file), 1700000000, "linux/amd64", (), "reproc-tests/verify:int")
+tag = "reproc-tests/verify:int"
+recipe = Recipe("cpu", backend, Path(context), Path(file), 1700000000, "linux/amd64", (), tag)
 test = model.Test(origin=origin, name="hangs", run=Run(origin=origin, text=(text,)), timeout=300)
 workspace = Workspace.open(Path(root))
 print(workspace.run_id, flush=True)

@@ -1,4 +1,4 @@
-"""Daemons that are not there, die in the middle or answer nonsense: a clear outcome, and the next run is fine."""
+"""Daemons that are not there, die in the middle or answer nonsense: a clear outcome, then all is well."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def containers(daemon: str, run_id: str) -> list[str]:
     "answer",
     [
         b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 4\r\nConnection: close\r\n\r\noops",
-        b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 9\r\nConnection: close\r\n\r\nnot json!",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\nConnection: close\r\n\r\nnot json!",
         b"\x00\x01\x02",
         b"",
     ],

@@ -43,46 +43,51 @@ class Plain:
 
 
 class Live:
-    """The running tasks with their latest notes, redrawn in place; finished ones stay above."""
+    """The running tasks with their latest notes, redrawn in place; a line for each finished one stays above."""
 
     def __init__(self, *, color: bool) -> None:
         from rich.console import Console as Rich
         from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+        from rich.table import Column
 
         self.running: list[TaskID] = []
         self.lock = threading.Lock()
         self.rich = Progress(
-            SpinnerColumn(finished_text="✓"),
-            TextColumn("{task.description}", markup=False),
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True)),
             TimeElapsedColumn(),
-            TextColumn("{task.fields[note]}", style="dim", markup=False),
-            console=Rich(stderr=True, no_color=not color, highlight=False),
-            transient=False,
+            TextColumn(
+                "{task.fields[note]}",
+                style="dim",
+                markup=False,
+                table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"),
+            ),
+            console=Rich(stderr=True, no_color=not color, highlight=False, markup=False, emoji=False),
+            expand=True,
+            transient=True,
         )
 
     @contextmanager
     def task(self, title: str) -> Iterator[None]:
+        start = time.monotonic()
         with self.lock:
             if not self.running:
                 self.rich.start()
-            task = self.rich.add_task(title, total=1, note="")
+            task = self.rich.add_task(title, total=None, note="")
             self.running.append(task)
+        mark = "✗"
         try:
             yield
-            self.rich.update(task, completed=1, note="")
-        except BaseException:
-            self.rich.update(task, note="stopped")
-            self.rich.stop_task(task)
-            raise
+            mark = "✓"
         finally:
             with self.lock:
                 self.running.remove(task)
+                self.rich.remove_task(task)
+                self.rich.console.print(f"{mark} {title}  {time.monotonic() - start:.1f} s")
                 if not self.running:
                     self.rich.stop()
 
     def note(self, text: str) -> None:
         with self.lock:
             if self.running:
-                self.rich.update(
-                    self.running[-1], note=visible(without_sequences(text))[: max(10, self.rich.console.width - 50)]
-                )
+                self.rich.update(self.running[-1], note=visible(without_sequences(text)))

@@ -115,7 +115,7 @@ def _window(line: str, piece: _Piece) -> tuple[str, int]:
             offset -= 1
     shown: list[str] = ["…"] if offset else []
     room = WINDOW - len(shown)
-    for character in line[offset:]:
+    for character in line[offset : offset + 4 * WINDOW]:
         text, width = cells(character)
         if width > room:
             shown.append("…")

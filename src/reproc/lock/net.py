@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     import requests
 
 T = TypeVar("T")
-_CHUNK = 1 << 18
+_CHUNK = 1 << 16
+"""Also what is lost of a transfer that breaks off."""
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 """HTTP statuses that may be gone a moment later."""
 
@@ -92,16 +93,24 @@ class Client:
         with _partial(store, sha256) as partial:
             for url in urls:
                 try:
-                    self._persist(lambda url: self._append(url, partial), url)
-                    store.adopt(partial, sha256)
-                except (Unreachable, NotServed) as failure:
-                    failures.append(failure)
-                except Mismatch as failure:
-                    partial.unlink(missing_ok=True)
+                    self._transfer(url, partial, sha256, store)
+                except (Unreachable, NotServed, Mismatch) as failure:
                     failures.append(failure)
                 else:
                     return store.place(sha256)
         raise _told(failures, what)
+
+    def _transfer(self, url: str, partial: Path, sha256: str, store: Store) -> None:
+        """Moves the file of one address into the store; what an earlier run left may be wrong, so begins anew."""
+        resumed = partial.stat().st_size > 0
+        self._persist(lambda url: self._append(url, partial), url)
+        try:
+            store.adopt(partial, sha256)
+        except Mismatch:
+            os.truncate(partial, 0)
+            if not resumed:
+                raise
+            self._transfer(url, partial, sha256, store)
 
     def session(self) -> requests.Session:
         """The calling thread's session, with the machine's certificates."""

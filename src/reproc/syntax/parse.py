@@ -18,6 +18,9 @@ DEPTH = 32
 ERRORS = 100
 """After so many errors the rest of a file is not looked at."""
 
+TOKENS = 400_000
+"""How many words and signs are read; four megabytes of one-letter statements would take gigabytes."""
+
 _VALUE_ENDS = frozenset({"WORD", "STRING", "TEXT", "CLOSE_BRACKET", "UNQUOTED_HOLE", "OTHER_QUOTES"})
 _FOUND = {
     "STRING": "a string",
@@ -68,7 +71,10 @@ class _Driver:
         """What the grammar matched, or None where the parse was stopped."""
         end = len(self.source.text)
         try:
-            for token in self.tokens():
+            for count, token in enumerate(self.tokens()):
+                if count == TOKENS:
+                    self.reports(codes.TOO_LONG, self.place(token), limit=TOKENS)
+                    raise _Stop
                 self.take(token)
             self.close_all(end)
         except _Stop:
@@ -175,7 +181,7 @@ class _Driver:
     def in_word(self, bracket: Token) -> bool:
         """Whether a bracket stands right behind a word, which has a message of its own."""
         before = self.source.text[bracket.start_pos - 1 : bracket.start_pos]
-        return bracket.type == "OPEN_BRACKET" and before not in ("", *" \t\r\n\"[]{};")
+        return bracket.type == "OPEN_BRACKET" and before not in ("", *' \t\r\n"[]{};')
 
     def in_list(self) -> bool:
         return bool(self.open) and self.open[-1][0].type == "OPEN_BRACKET"

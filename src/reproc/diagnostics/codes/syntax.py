@@ -33,6 +33,13 @@ TOO_LARGE = Code(
     "the file has {size} bytes, more than the {limit} that a spec may have",
     help=("split it with `include`, or keep data in files of its own",),
 )
+TOO_LONG = Code(
+    "E0105",
+    "file-too-long",
+    "the file has more than {limit} words and signs",
+    label="not read from here on",
+    help=("split it with `include`, or keep lists of that length in files of their own",),
+)
 
 # ------------------------------------------------------------------------------------------- structure
 

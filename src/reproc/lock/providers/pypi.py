@@ -44,8 +44,7 @@ def lock(
         [w.text for w in found], request.version, _uv_platform(machine, request.libc), site, found
     )
     tags = tuple(_tags(request.version, machine, request.libc))
-    allowed = {w.name: w for w in found if w.hashes}
-    wheels = [_choose(package, tags, request, platform, allowed, found) for package in packages]
+    wheels = [_choose(package, tags, request, platform, found) for package in packages]
     done = [_complete(offer, client, store) for offer in wheels]
     return PythonEnvironment(
         request.name,
@@ -131,45 +130,39 @@ def _choose(
     tags: Sequence[object],
     request: PythonRequest,
     platform: str,
-    allowed: Mapping[str, Wanted],
     found: Sequence[Wanted],
 ) -> Offer:
     """The one wheel of a package that installers would take on the target."""
+    name = str(package.get("name", ""))
+    fitting = sorted(_ranked(package, tags), key=lambda pair: (pair[0], pair[1].filename))
+    asked = [w for w in found if w.name == name]
+    if not fitting:
+        libc = f"{platform} with glibc {request.libc[0]}.{request.libc[1]}"
+        origin = asked[0].origin if asked else _first(found)
+        raise problem(codes.NO_WHEEL, origin, name=name, python=request.version, platform=libc)
+    limits = next((w for w in asked if w.hashes), None)
+    if limits is None:
+        return fitting[0][1]
+    allowed = next((offer for _, offer in fitting if offer.sha256 in limits.hashes), None)
+    if allowed is None:
+        facts = {"filename": fitting[0][1].filename, "name": name, "path": limits.origin.source.path}
+        raise problem(codes.WHEEL_DIGEST, limits.origin, *limits.labels, **facts)
+    return allowed
+
+
+def _ranked(package: Mapping[str, Any], tags: Sequence[object]) -> Iterator[tuple[int, Offer]]:
+    """The package's wheels that fit the target, each with the rank of its best tag."""
     from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
-    name = str(package.get("name", ""))
     order = {tag: rank for rank, tag in enumerate(tags)}
-    best: tuple[int, str] | None = None
-    chosen: Offer | None = None
     for offer in _offers(package):
         try:
             kinds = parse_wheel_filename(offer.filename)[3]
         except InvalidWheelFilename:
             continue
         ranks = [order[kind] for kind in kinds if kind in order]
-        if ranks and (best is None or (min(ranks), offer.filename) < best):
-            best, chosen = (min(ranks), offer.filename), offer
-    asked = next((w for w in found if w.name == name), None)
-    if chosen is None:
-        libc = f"{platform} with glibc {request.libc[0]}.{request.libc[1]}"
-        raise problem(
-            codes.NO_WHEEL,
-            asked.origin if asked else _first(found),
-            name=name,
-            python=request.version,
-            platform=libc,
-        )
-    limits = allowed.get(name)
-    if limits is not None and chosen.sha256 not in limits.hashes:
-        raise problem(
-            codes.WHEEL_DIGEST,
-            limits.origin,
-            *limits.labels,
-            filename=chosen.filename,
-            name=name,
-            path=limits.origin.source.path,
-        )
-    return chosen
+        if ranks:
+            yield min(ranks), offer
 
 
 def _first(found: Sequence[Wanted]) -> Span | None:

@@ -19,8 +19,33 @@ _EXIT = re.compile(r"exit code: (\d+)")
 _PARSE = re.compile(r"dockerfile parse error on line (\d+): (.*)")
 
 
-def _fresh_tail() -> deque[str]:
-    return deque(maxlen=TAIL)
+_ERROR_STREAM = 2
+
+
+@dataclass
+class _Tail:
+    """The last lines of a step.
+
+    Its two streams arrive by different ways: what it complains of may come before a thousand lines that it
+    wrote earlier. So half of what is kept is for the error stream, and lines are in the order of arrival.
+    """
+
+    rows: dict[int, deque[tuple[int, str]]] = field(
+        default_factory=lambda: defaultdict(lambda: deque(maxlen=TAIL))
+    )
+    count: int = 0
+
+    def add(self, stream: int, text: str) -> None:
+        self.count += 1
+        self.rows[stream].append((self.count, text))
+
+    def lines(self) -> list[str]:
+        complaints = list(self.rows[_ERROR_STREAM])
+        others = sorted(row for stream, rows in self.rows.items() if stream != _ERROR_STREAM for row in rows)
+        room = max(TAIL // 2, TAIL - len(others))
+        kept = complaints[-room:]
+        rest = others[-(TAIL - len(kept)) :] if len(kept) < TAIL else []
+        return [text for _, text in sorted(rest + kept)]
 
 
 @dataclass
@@ -38,8 +63,9 @@ class BuildKitWatch:
     """The failing lines of the recipe, counted from 1."""
     rest: list[str] = field(default_factory=list)
     """Lines that are not progress: complaints of the client."""
-    _tails: dict[str, deque[str]] = field(default_factory=lambda: defaultdict(_fresh_tail))
-    _lines: dict[str, Lines] = field(default_factory=dict)
+    _tails: dict[str, _Tail] = field(default_factory=lambda: defaultdict(_Tail))
+    _lines: dict[str, dict[int, Lines]] = field(default_factory=lambda: defaultdict(dict))
+    """By step and stream: pieces of the two come in any order, and must not be joined into one line."""
     _begun: set[str] = field(default_factory=set)
     _error: str = ""
 
@@ -62,8 +88,8 @@ class BuildKitWatch:
         for vertex in event.get("vertexes") or ():
             self._vertex(vertex)
         for log in event.get("logs") or ():
-            key = str(log.get("vertex"))
-            self._output(key).feed(base64.b64decode(log.get("data") or ""))
+            lines = self._output(str(log.get("vertex")), int(log.get("stream") or 0))
+            lines.feed(base64.b64decode(log.get("data") or ""))
         for warning in event.get("warnings") or ():
             text = base64.b64decode(warning.get("short") or "").decode("utf-8", "replace")
             self.write(f"warning: {text}")
@@ -75,23 +101,28 @@ class BuildKitWatch:
             self.write(f"==> {name}")
             if not name.startswith("[internal]"):
                 self.tell(name)
-        if vertex.get("completed") and key in self._lines:
-            self._lines[key].end()
+        if vertex.get("completed"):
+            self._end(key)
         if vertex.get("error") and "context canceled" not in vertex["error"]:
             self.failed, self._error = key, str(vertex["error"])
 
-    def _output(self, key: str) -> Lines:
-        if key not in self._lines:
+    def _output(self, key: str, stream: int) -> Lines:
+        streams = self._lines[key]
+        if stream not in streams:
             tail = self._tails[key]
 
             def say(text: str) -> None:
-                tail.append(text)
+                tail.add(stream, text)
                 self.write(text)
                 if text.strip():
                     self.tell(text)
 
-            self._lines[key] = Lines(say)
-        return self._lines[key]
+            streams[stream] = Lines(say)
+        return streams[stream]
+
+    def _end(self, key: str) -> None:
+        for lines in self._lines[key].values():
+            lines.end()
 
     def _place(self, line: str) -> None:
         """Reads the client's excerpt: `Dockerfile:5`, then numbered lines, the failing ones marked `>>>`."""
@@ -103,9 +134,9 @@ class BuildKitWatch:
     @property
     def tail(self) -> list[str]:
         """The last lines of the failing step's output; if it wrote none, of the client's complaint."""
-        if self.failed is not None and self.failed in self._lines:
-            self._lines[self.failed].end()
-            return list(self._tails[self.failed])
+        if self.failed is not None and self._lines[self.failed]:
+            self._end(self.failed)
+            return self._tails[self.failed].lines()
         return self.rest[-TAIL:]
 
     @property

@@ -1,0 +1,203 @@
+"""From a spec to a report in both engines, for a spec that holds and for one that does not."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = [pytest.mark.network, pytest.mark.slow, pytest.mark.engines("docker", "singularity")]
+
+Reproc = Callable[..., "subprocess.CompletedProcess[str]"]
+ENGINES = ("docker", "singularity")
+SPEC = r"""
+reproc 1
+base debian bookworm { from bootstrap }
+
+code greet { local "greet" }
+
+build greet {
+    run  "mkdir -p /opt/greet/bin"
+    run  "cp greet.sh /opt/greet/bin/greet"
+    run  "ln /opt/greet/bin/greet /opt/greet/bin/hello; ln -s greet /opt/greet/bin/link"
+    keep /opt/greet
+}
+
+env {
+    WHOM "it's \"you\" $HOME `id` %post"
+    at build ONLY_BUILD 1
+}
+
+app main { run "greet \"$WHOM\""; env { LOUD 1 } }
+
+target good {
+    test "the app" { app main "a b" ""; expect stdout equals "it's \"you\" $HOME `id` %post|a b||1" }
+    test "hard links and links" { run "test /opt/greet/bin/greet -ef /opt/greet/bin/hello && test -L /opt/greet/bin/link" }
+    test "no build variable" { run "test -z \"${ONLY_BUILD-}\"" }
+    test "not the author's code" { run "test ! -e /opt/src/greet" }
+    test "a failure that is wanted" { run "exit 3"; expect exit 3 }
+    test "the user" { run "id -u; pwd"; expect stdout equals "1000\n/" }
+}
+
+target bad {
+    test "must fail" { run "greet x | grep y" }
+    test "must time out" { run "sleep 60"; timeout 2s }
+    test "must not reach the network" { script "exec 3<>/dev/tcp/127.0.0.1/22"; expect stderr contains "no such thing" }
+    test "must not write" { run "touch /opt/x" }
+}
+
+target broken {
+    build broken {
+        in  /opt
+        run "echo first"
+        run "echo the reason >&2; false"
+        run "echo never"
+        keep /opt/broken
+    }
+}
+
+target forgets {
+    build forgets { in /opt; run "true"; keep /opt/nothing }
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The spec, locked."""
+    folder = tmp_path_factory.mktemp("corridor")
+    (folder / "greet").mkdir()
+    script = folder / "greet" / "greet.sh"
+    script.write_text('#!/bin/sh\nfor word; do printf "%s|" "$word"; done\necho "${LOUD-}"\n')
+    script.chmod(0o700)
+    (folder / "repro.spec").write_text(SPEC.lstrip())
+    done = subprocess.run(
+        [sys.executable, "-m", "reproc", "lock", str(folder)],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+    )
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+Rows = dict[tuple[str, str], dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def verified(project: Path) -> tuple[int, str, Rows]:
+    """Exit code, what was said, and the report's rows by target and engine."""
+    done = subprocess.run(
+        [sys.executable, "-m", "reproc", "verify", str(project)],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+    )
+    assert "Traceback" not in done.stdout + done.stderr
+    report = json.loads((project / ".reproc" / "report.json").read_text(encoding="utf-8"))
+    rows = {(target["name"], row["engine"]): row for target in report["targets"] for row in target["engines"]}
+    return done.returncode, done.stderr, rows
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_what_holds_is_green(verified: tuple[int, str, Rows], engine: str) -> None:
+    row = verified[2]["good", engine]
+    assert row["build"]["status"] == "passed"
+    assert {test["name"]: (test["status"], test["reason"]) for test in row["tests"]} == {
+        test["name"]: ("passed", None) for test in row["tests"]
+    }
+    assert len(row["tests"]) == 6
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_what_must_fail_fails(verified: tuple[int, str, Rows], engine: str) -> None:
+    code, _, rows = verified
+    assert code == 1
+    assert {test["name"]: test["status"] for test in rows["bad", engine]["tests"]} == {
+        "must fail": "failed",
+        "must time out": "failed",
+        "must not reach the network": "failed",
+        "must not write": "failed",
+    }
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_failing_step_is_told_at_its_line_with_its_output(
+    verified: tuple[int, str, Rows], engine: str
+) -> None:
+    _, said, rows = verified
+    assert rows["broken", engine]["build"]["status"] == "failed"
+    line = next(n for n, text in enumerate(SPEC.lstrip().splitlines(), 1) if "the reason" in text)
+    told = next(part for part in said.split("\n\n") if f"`broken` with {engine}" in part)
+    assert f"repro.spec:{line}:" in told
+    assert "the reason" in told
+    assert "never" not in told.split("output:")[1]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_what_is_kept_must_be_there(verified: tuple[int, str, Rows], engine: str) -> None:
+    _, said, rows = verified
+    assert rows["forgets", engine]["build"]["status"] == "failed"
+    told = next(part for part in said.split("\n\n") if f"`forgets` with {engine}" in part)
+    line = next(n for n, text in enumerate(SPEC.lstrip().splitlines(), 1) if "/opt/nothing" in text)
+    assert f"repro.spec:{line}:" in told
+    assert "/opt/nothing" in told
+
+
+@pytest.fixture
+def slow_target(project: Path, tmp_path: Path, reproc: Reproc) -> Iterator[Path]:
+    """A project whose build takes for ever."""
+    (tmp_path / "repro.spec").write_text(
+        "reproc 1\nbase debian bookworm { from bootstrap }\n"
+        'build slow { in /opt; run "echo begun; sleep 600"; keep /opt/x }\n'
+    )
+    assert reproc("lock", tmp_path).returncode == 0
+    yield tmp_path
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_interrupted_build_leaves_nothing(slow_target: Path, engine: str) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "reproc", "-v", "verify", "-e", engine, str(slow_target)],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "begun" in line and "echo" not in line:
+            break
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    rest = process.stderr.read()
+    assert process.wait(60) == 130
+    assert "Traceback" not in rest
+    left = [entry for entry in (slow_target / ".reproc" / "tmp").iterdir()]
+    assert left == []
+    mounts = Path("/proc/self/mounts").read_text(encoding="utf-8")
+    assert str(slow_target) not in mounts
+    assert _processes_in(slow_target) == []
+
+
+def _processes_in(folder: Path) -> list[str]:
+    """Command lines of processes that work in or name the folder."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit() or int(entry.name) == os.getpid():
+            continue
+        try:
+            line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if str(folder) in line and "pytest" not in line:
+            found.append(line)
+    return found
