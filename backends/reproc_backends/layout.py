@@ -69,4 +69,4 @@ class Places:
 
 def place_of(origin: Span | None) -> str:
     """Where the spec asks for something, as a comment says it: ` (repro.spec:31)`, or nothing."""
-    return f" ({origin.source.path}:{origin.position.line})" if origin else ""
+    return f" ({origin.source.name}:{origin.position.line})" if origin else ""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+
+from reproc.record import record
 
 
 class OutsideFolder(Exception):
     """A path leaves the folder, through a symbolic link."""
 
 
-@dataclass(frozen=True)
+@record
 class Folder:
     """Reads files below `root`, never above it, symbolic links included."""
 

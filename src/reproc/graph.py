@@ -7,9 +7,10 @@ the command itself (standalone).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeAlias
 
+from reproc.record import record
 from reproc.source import Span
 
 INPUTS = "inputs"
@@ -20,7 +21,7 @@ APPS = "/opt/reproc/bin"
 """The directory of the image that holds the apps; first on PATH."""
 
 
-@dataclass(frozen=True)
+@record
 class Variable:
     """An environment variable with its final value; `$` in it is a plain character."""
 
@@ -28,7 +29,7 @@ class Variable:
     value: str
 
 
-@dataclass(frozen=True)
+@record
 class Run:
     """Commands that reproc wrote, one a line, each already quoted; they run as root under `set -eu`, umask 022."""
 
@@ -40,7 +41,7 @@ class Run:
     origin: Span | None = field(default=None, compare=False, repr=False)
 
 
-@dataclass(frozen=True)
+@record
 class Script:
     """The author's own shell text, run as root in a shell of its own, `set -eu`, umask 022.
 
@@ -58,7 +59,7 @@ class Script:
     origin: Span | None = field(default=None, compare=False, repr=False)
 
 
-@dataclass(frozen=True)
+@record
 class WriteFile:
     """A small text file, owned by root; missing parent directories get mode 0755."""
 
@@ -69,7 +70,7 @@ class WriteFile:
     origin: Span | None = field(default=None, compare=False, repr=False)
 
 
-@dataclass(frozen=True)
+@record
 class CopyIn:
     """Files beside the spec, into a directory of the image: modes u=rwX,go=rX, owner root, links as links."""
 
@@ -82,7 +83,7 @@ class CopyIn:
     origin: Span | None = field(default=None, compare=False, repr=False)
 
 
-@dataclass(frozen=True)
+@record
 class CopyFile:
     """One file beside the spec to a path of the image: mode 0644, or 0755 if it is executable, owner root."""
 
@@ -93,7 +94,7 @@ class CopyFile:
     origin: Span | None = field(default=None, compare=False, repr=False)
 
 
-@dataclass(frozen=True)
+@record
 class FetchGit:
     """A commit's tree, without `.git` and without submodules, into a directory of the image, like `CopyIn`."""
 
@@ -104,7 +105,7 @@ class FetchGit:
     origin: Span | None = field(default=None, compare=False, repr=False)
 
 
-@dataclass(frozen=True)
+@record
 class CopyKept:
     """Paths of an earlier stage, to the same paths here: modes, owners, hard links and inner links survive."""
 
@@ -114,7 +115,7 @@ class CopyKept:
     origin: Span | None = field(default=None, compare=False, repr=False)
 
 
-@dataclass(frozen=True)
+@record
 class SetEnv:
     """Sets variables for every later step of the stage and of the stages that stand on it."""
 
@@ -126,7 +127,7 @@ class SetEnv:
 Step: TypeAlias = Run | Script | WriteFile | CopyIn | CopyFile | FetchGit | CopyKept | SetEnv
 
 
-@dataclass(frozen=True)
+@record
 class Rootfs:
     """A root file system as a tar archive, a file below the build context."""
 
@@ -134,7 +135,7 @@ class Rootfs:
     sha256: str | None
 
 
-@dataclass(frozen=True)
+@record
 class Image:
     """An image of a registry."""
 
@@ -143,7 +144,7 @@ class Image:
     digest: str | None
 
 
-@dataclass(frozen=True)
+@record
 class FromStage:
     """An earlier stage of the same graph, with its environment."""
 
@@ -153,7 +154,7 @@ class FromStage:
 Base: TypeAlias = Rootfs | Image | FromStage
 
 
-@dataclass(frozen=True)
+@record
 class Stage:
     """Steps on a base; `name` is unique in its graph, made of lower-case letters, digits, `-` and `_`."""
 
@@ -163,7 +164,7 @@ class Stage:
     origin: Span | None = field(default=None, compare=False, repr=False)
 
 
-@dataclass(frozen=True)
+@record
 class App:
     """A command that the image offers: a script at `APPS/name`."""
 
@@ -172,7 +173,7 @@ class App:
     origin: Span | None = field(default=None, compare=False, repr=False)
 
 
-@dataclass(frozen=True)
+@record
 class Runtime:
     """What the finished image says of itself."""
 
@@ -183,7 +184,7 @@ class Runtime:
     workdir: str = "/"
 
 
-@dataclass(frozen=True)
+@record
 class Input:
     """A file below `INPUTS` that must be there, with this digest, before a build starts."""
 
@@ -191,7 +192,7 @@ class Input:
     sha256: str
 
 
-@dataclass(frozen=True)
+@record
 class BuildGraph:
     """One target, ready to be rendered. Stages come before the stages that use them; the last is the image."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from pathlib import Path
 
 from reproc.check import CheckedSpec, check
@@ -16,6 +15,7 @@ from reproc.lock import vendor
 from reproc.lock.model import Lock, LockedTarget, TreeEntry
 from reproc.lock.requests import LocalRequest, TargetRequest, requests
 from reproc.lower import Plan, Shape, lower
+from reproc.record import record
 from reproc.source import SourceFile
 from reproc.syntax import decode, parse
 from reproc.target import Artifact, Backend
@@ -25,7 +25,7 @@ LOCK = "repro.lock"
 CONTAINERS = "containers"
 
 
-@dataclass(frozen=True)
+@record
 class Project:
     """A spec that holds, what it asks for, and its lock if there is one."""
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
 
 from reproc.diagnostics import Diagnostic, Outcome
 from reproc.lock.model import BootstrapBase, Lock
 from reproc.lock.requests import BootstrapRequest, TargetRequest
 from reproc.lower import Shape, base_archive
 from reproc.pipeline import Project, graph, render
+from reproc.record import record
 from reproc.registry import backend
 from reproc.version import VERSION
 
 
-@dataclass(frozen=True)
+@record
 class RecipeFile:
     """A file below the output folder."""
 

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 
+from reproc.record import record
 
-@dataclass(frozen=True, eq=False)
+
+@record(eq=False)
 class SourceFile:
     """A text that spans point into; two source files are equal only if they are the same object."""
 
     path: str
     """The path as the user wrote it, with forward slashes; only for printing."""
     text: str = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        """Its name, wherever its folder may be."""
+        return self.path.rpartition("/")[2]
 
     @cached_property
     def line_starts(self) -> tuple[int, ...]:
@@ -32,7 +39,7 @@ class SourceFile:
         return self.text[start : len(self.text) if end < 0 else end].rstrip("\r")
 
 
-@dataclass(frozen=True)
+@record
 class Position:
     """A line and a column, counted from 1; made only for printing."""
 
@@ -40,7 +47,7 @@ class Position:
     column: int
 
 
-@dataclass(frozen=True)
+@record
 class Span:
     """A half-open range of offsets, in characters, of one source file."""
 

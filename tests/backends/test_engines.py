@@ -299,6 +299,17 @@ def test_no_network_where_none_is_asked_for(context: Path, base: Rootfs) -> None
     fails(*docker_build("never"), cwd=context)
 
 
+@pytest.mark.parametrize("name", ["plain", "floating", "hostile"])
+@pytest.mark.parametrize("form", ["commented", "bare"])
+def test_docker_has_nothing_to_warn_of(name: str, form: str, tmp_path: Path) -> None:
+    golden = Path(__file__).parent / "golden" / name / form / "Dockerfile"
+    # The check asks the registry about the base; another base changes nothing of what is looked at.
+    text = re.sub(r"(?m)^FROM docker\.io/\S+", "FROM scratch", golden.read_text())
+    (tmp_path / "Dockerfile").write_text(text)
+    said = run("docker", "build", "--check", ".", cwd=tmp_path)
+    assert "no warnings found" in said
+
+
 @pytest.fixture
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
     """A git repository behind a server on the loopback: its address and a commit that no branch points at."""

@@ -110,6 +110,11 @@ def test_an_empty_span_and_the_end_of_the_file() -> None:
     assert full(error(ODD, Span(empty, 0, 0))).splitlines()[1:] == [" --> repro.spec:1:1"]
 
 
+def test_what_is_missing_from_an_empty_file() -> None:
+    missing = error(WRONG, Span(SourceFile("repro.spec", ""), 0, 0), thing="file")
+    assert full(missing).splitlines()[1:] == [" --> repro.spec:1:1", "  |", "1 |", "  | ^ this file"]
+
+
 def test_wide_and_combining_characters_are_aligned() -> None:
     lines = full(error(ODD, at("漢字 e\u0301 x 漢\n", "x 漢"))).splitlines()
     assert lines[3:] == ["1 | 漢字 e\u0301 x 漢", "  |        ^^^^"]

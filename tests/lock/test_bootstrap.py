@@ -6,6 +6,7 @@ import os
 import pwd
 import shutil
 import subprocess
+import sys
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,7 +36,7 @@ def test_the_script_is_sound_shell() -> None:
     archives = tuple(apt.Archive(name, time, (), False) for name, time in moments)
     text = bootstrap.bootstrap_script(base, Lock(TIME, archives, ()))
     assert subprocess.run(["sh", "-n"], input=text, text=True, check=False).returncode == 0
-    if (checker := shutil.which("shellcheck")) is not None:
+    if (checker := shutil.which("shellcheck", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")):
         done = subprocess.run(
             [checker, "-s", "sh", "-"], input=text, text=True, capture_output=True, check=False
         )
@@ -109,7 +110,7 @@ def test_what_is_in_it(real: Real) -> None:
 
 @pytest.mark.network
 @pytest.mark.slow
-def test_surroundings_do_not_matter(real: Real, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_surroundings_do_not_matter(real: Real) -> None:
     """The written script, fetching by itself, unprivileged where that can be tried, with another TMPDIR and umask."""
     place = Path("/var/tmp") / f"reproc-test-{os.getpid()}"
     place.mkdir()

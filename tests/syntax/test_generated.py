@@ -11,7 +11,10 @@ import pytest
 
 from reproc_grammar import START, grammar
 
-GENERATE = "import sys, hatch_build; sys.stdout.write(hatch_build.generated(open(sys.argv[1], encoding='utf-8').read()))"
+GENERATE = """
+import hatch_build, sys
+sys.stdout.write(hatch_build.generated(open(sys.argv[1], encoding="utf-8").read()))
+"""
 PARSE = """
 import sys
 {before}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import pytest
@@ -141,10 +142,16 @@ def test_the_generated_parser_means_what_the_grammar_says(text: str) -> None:
     source = SourceFile("repro.spec", text)
     generated = parse(source)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(machine, "_parser", lambda made=machine._parser_by_lark(): made)
+        made = by_lark_alone()
+        patch.setattr(machine, "_parser", lambda: made)
         by_lark = parse(source)
     assert by_lark.value == generated.value
     assert by_lark.diagnostics == generated.diagnostics
+
+
+@cache
+def by_lark_alone() -> tuple[Any, Any]:
+    return machine._parser_by_lark()
 
 
 def seconds(text: str) -> float:
@@ -164,21 +171,23 @@ def test_ten_thousand_statements_take_less_than_two_seconds() -> None:
 
 
 HOSTILE = [
-    "{", "}", "[", "]", '"', '"""', "\\", "{{", "}}", "#", "'", ",", ";", "a[", "a[b]", "a{", "a{}", "a{};", "a {b\n",
-    "[a]", '""', '" ', "\\\n", "{{a}}", "a{{", "a b{{", "\u00a0", "\n", "a\\\n", "a\n{\n", '"\\', 'a """\n', "=", "a=",
-    "a;extra<1;", "a" * 50, "[[[", "x[x[x[x[x[", "[a][a]", "]a[", '"{{', "a '", "\u201c",
+    "{", "}", "[", "]", '"', '"""', "\\", "{{", "}}", "#", "'", ",", ";", "a[", "a[b]", "a{", "a{}", "a{};",
+    "a {b\n", "[a]", '""', '" ', "\\\n", "{{a}}", "a{{", "a b{{", "\u00a0", "\n", "a\\\n", "a\n{\n", '"\\',
+    'a """\n', "=", "a=", "a;extra<1;", "a" * 50, "[[[", "x[x[x[x[x[", "[a][a]", "]a[", '"{{',
+    "a '", "\u201c",
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("crumb", HOSTILE)
 def test_hostile_texts_take_no_longer_than_others(crumb: str) -> None:
-    size = 120_000
+    size = 60_000
     for text in (
         crumb * (size // len(crumb)),
         "a " + crumb * (size // len(crumb)),
         "a[" + crumb * (size // len(crumb)),
     ):
-        assert seconds(text) < 6
+        assert seconds(text) < 4
 
 
 def test_depth_is_bounded_not_the_stack() -> None:

@@ -45,9 +45,9 @@ def parts_of(text: str) -> tuple[str | tuple[str], ...]:
 @pytest.mark.parametrize(
     "word",
     [
-        "4.9", "numpy==1.21.6", "datalad[full]", "https://x/y#z", "sha256:ab", "10.5281/zenodo.1", "2GB", "x86-64-v2",
-        "sm_70..sm_90", ">=450", "a[b[c[d]]]e", "x#y", "a,b", "pkg:npm/%40scope/name@1.0.0", "a=b", "$HOME", "é", "a'b",
-        "\\x", "swh:1:rev:0", "*",
+        "4.9", "numpy==1.21.6", "datalad[full]", "https://x/y#z", "sha256:ab", "10.5281/zenodo.1", "2GB",
+        "x86-64-v2", "sm_70..sm_90", ">=450", "a[b[c[d]]]e", "x#y", "a,b", "pkg:npm/%40scope/name@1.0.0",
+        "a=b", "$HOME", "é", "a'b", "\\x", "swh:1:rev:0", "*",
     ],
 )  # fmt: skip
 def test_words(word: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from posixpath import normpath
 from typing import assert_never
 
@@ -20,6 +20,7 @@ from reproc.graph import (
     Stage,
     Variable,
 )
+from reproc.record import record
 from reproc.target.backend import Artifact, Feature, LegalGraph
 from reproc.target.layers import plan_layers
 from reproc.target.quoting import (
@@ -37,14 +38,14 @@ _PACKAGE = "reproc_backends.docker"
 _RESERVED = ("scratch", "context")
 
 
-@dataclass(frozen=True)
+@record
 class _StepView:
     place: str
     comments: list[str]
     instructions: list[list[str]]
 
 
-@dataclass(frozen=True)
+@record
 class _StageView:
     place: str
     comments: list[str]

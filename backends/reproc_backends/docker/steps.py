@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from posixpath import normpath
 from typing import assert_never
 
@@ -23,6 +22,7 @@ from reproc.graph import (
     Variable,
     WriteFile,
 )
+from reproc.record import record
 from reproc.target.layers import Plan
 from reproc.target.quoting import (
     docker_paths,
@@ -38,7 +38,7 @@ from reproc_backends.docker.shared import CONTEXT_MOUNT, Shared, pack_listed, un
 CANONICAL = "--chmod=u=rwX,go=rX"
 
 
-@dataclass(frozen=True)
+@record
 class Emitted:
     """Steps and their instructions, each a list of lines."""
 
@@ -196,8 +196,8 @@ def _run(
 
 def _write(step: WriteFile) -> list[str]:
     operand = docker_paths(step.path)
-    # The list form of COPY takes no heredoc, and a heredoc ends in a newline. COPY gives the directories that it
-    # makes the file's own mode, so that they would be as closed as the file.
+    # The list form of COPY takes no heredoc, and a heredoc ends in a newline. COPY gives the directories
+    # that it makes the file's own mode, so that they would be as closed as the file.
     sayable = heredoc_holds(step.content) and step.content and not operand.startswith("[")
     if not sayable or step.mode not in (0o644, 0o755):
         return _run(write_file(step, in_def=False))

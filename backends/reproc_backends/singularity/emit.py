@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import assert_never
 
 from reproc.graph import APPS, App, BuildGraph, FromStage, Image, Rootfs, Stage, Step
+from reproc.record import record
 from reproc.target.backend import Artifact, Feature, LegalGraph
 from reproc.target.quoting import byte_string, comment, def_holds, export, quote, without_arguments
 from reproc_backends.layout import NUMBER, Places, place_of, render
@@ -26,7 +26,7 @@ _LIBRARY_PATH = (
 """Apptainer adds its own directory to the library path; without this it would get into what is built."""
 
 
-@dataclass(frozen=True)
+@record
 class _StepView:
     place: str
     comments: list[str]
@@ -34,13 +34,13 @@ class _StepView:
     marker: str = ""
 
 
-@dataclass(frozen=True)
+@record
 class _FilesView:
     stage: str
     paths: list[str]
 
 
-@dataclass(frozen=True)
+@record
 class _StageView:
     place: str
     comments: list[str]
@@ -53,7 +53,7 @@ class _StageView:
     post: list[_StepView]
 
 
-@dataclass(frozen=True)
+@record
 class _AppView:
     place: str
     name: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from posixpath import dirname
 from typing import assert_never
 
@@ -19,6 +19,7 @@ from reproc.graph import (
     Step,
     WriteFile,
 )
+from reproc.record import record
 from reproc.target.quoting import def_holds, export, quote, writes
 from reproc.target.shell import isolated, write_file
 from reproc_backends.singularity.setup import PLACE, fetch_git, pack_file, pack_files
@@ -28,7 +29,7 @@ __all__ = ["PLACE", "Kept", "Parts", "StepEmitter"]
 _SCRIPT = f"{PLACE}/script"
 
 
-@dataclass(frozen=True)
+@record
 class Parts:
     """A step's lines."""
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from reproc.record import record
 
-@dataclass(frozen=True)
+
+@record
 class Release:
     """A release of a distribution."""
 
@@ -25,7 +26,7 @@ class Release:
     """Its official image's reference."""
 
 
-@dataclass(frozen=True)
+@record
 class Toolchain:
     """A tool chain as one release packages it."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from reproc.check.checked import CheckedSpec, Target, place_of_code, place_of_data
 from reproc.check.merge import merge
@@ -15,6 +14,7 @@ from reproc.diagnostics import Diagnostic, Outcome
 from reproc.diagnostics.codes.rules import NO_BASE
 from reproc.diagnostics.diagnostic import Severity, in_source_order
 from reproc.folder import Folder
+from reproc.record import replace
 from reproc.source import Span
 from reproc.syntax.tree import SpecTree
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from reproc import catalog, model
+from reproc.record import record
 from reproc.source import Span
 
 
-@dataclass(frozen=True)
+@record
 class Target:
     """A buildable variant, after merging."""
 
@@ -41,7 +42,7 @@ class Target:
         return build.in_ or (place_of_code(code).rstrip("/") if code else None)
 
 
-@dataclass(frozen=True)
+@record
 class CheckedSpec:
     """A spec without errors."""
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reproc.diagnostics import Diagnostic
+from reproc.record import record
 
 if TYPE_CHECKING:
     from reproc.diagnostics.render import Form
     from reproc.progress import Progress
 
 
-@dataclass(frozen=True)
+@record
 class Console:
     """Where words go."""
 

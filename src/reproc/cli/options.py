@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from reproc.record import record
 
-@dataclass(frozen=True)
+
+@record
 class Command:
     """A row of the table."""
 

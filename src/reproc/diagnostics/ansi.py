@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from unicodedata import category, combining, east_asian_width
+
+from reproc.record import record
 
 _SEQUENCE = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[PX^_][^\x1b]*(?:\x1b\\)?|[^\n]?)"
@@ -12,7 +13,7 @@ _SEQUENCE = re.compile(
 _PLAIN = re.compile(r"[ -~]*")
 
 
-@dataclass(frozen=True)
+@record
 class Paint:
     """Colours, or plain text where `on` is false."""
 

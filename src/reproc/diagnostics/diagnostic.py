@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import Generic, TypeVar
 
+from reproc.record import record
 from reproc.source import Span
 
 T = TypeVar("T")
@@ -19,7 +20,7 @@ class Severity(Enum):
     WARNING = "warning"
 
 
-@dataclass(frozen=True)
+@record
 class Code:
     """A row of the table of codes.
 
@@ -41,7 +42,7 @@ class Code:
         return Severity.WARNING if self.id.startswith("W") else Severity.ERROR
 
 
-@dataclass(frozen=True)
+@record
 class Label:
     """A second place that matters, with a few words."""
 
@@ -49,7 +50,7 @@ class Label:
     text: str
 
 
-@dataclass(frozen=True)
+@record
 class Diagnostic:
     """One thing that is wrong."""
 
@@ -92,7 +93,7 @@ def error(
     return Diagnostic(code, span, told, labels, output)
 
 
-@dataclass(frozen=True)
+@record
 class Outcome(Generic[T]):
     """What a phase returns: its value, unless an error stopped it, and everything it has to say."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 from reproc.diagnostics.ansi import Paint, cells, visible
+from reproc.record import record
 from reproc.source import SourceFile, Span
 
 WINDOW = 100
@@ -14,7 +14,7 @@ _CONTEXT = 30
 """So many of them stand before the span in a line that is cut."""
 
 
-@dataclass(frozen=True)
+@record
 class Mark:
     """A span to underline, and the words behind the line under it."""
 
@@ -23,7 +23,7 @@ class Mark:
     primary: bool
 
 
-@dataclass(frozen=True)
+@record
 class _Piece:
     """The part of a mark that lies on one line, in characters from the line's start."""
 
@@ -43,7 +43,7 @@ def snippet(marks: Sequence[Mark], paint: Paint, accent: Callable[[str], str]) -
         arrow = "-->" if source is sources[0] else ":::"
         place = f"{visible(source.path)}:{position.line}:{position.column}"
         yield f"{' ' * width}{paint.second(arrow)} {place}"
-        if source.text:
+        if source.text or any(mark.text for mark in marks):
             yield from _lines(source, lines, width, paint, accent)
 
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from reproc.record import record
 
 COMPONENTS = {"debian": ("main",), "debian-security": ("main",), "ubuntu": ("main", "universe")}
 _SNAPSHOTS = {
@@ -51,7 +53,7 @@ def platforms() -> tuple[str, ...]:
     return tuple(_ARCHITECTURES)
 
 
-@dataclass(frozen=True)
+@record
 class Site:
     """What this machine says about sources, mirrors and keys."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from reproc.diagnostics.codes import lock as codes
@@ -34,6 +33,7 @@ from reproc.lock.requests import (
     PythonRequest,
     TargetRequest,
 )
+from reproc.record import record
 from reproc.source import SourceFile, Span
 
 SCHEME = 1
@@ -43,7 +43,7 @@ Inputs: TypeAlias = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
 """For every target, its sections and the digest of what each was asked for."""
 
 
-@dataclass(frozen=True)
+@record
 class LockFile:
     """A lock and what it was made from."""
 

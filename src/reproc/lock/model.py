@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from reproc.record import record
 
 FORMAT = 1
 """The version of the lock file's form."""
 
 
-@dataclass(frozen=True)
+@record
 class Archive:
     """A distribution's archive at one moment."""
 
@@ -23,7 +24,7 @@ class Archive:
     """Whether the snapshot service was seen to hold exactly these files."""
 
 
-@dataclass(frozen=True)
+@record
 class Deb:
     """A binary package of a distribution."""
 
@@ -41,7 +42,7 @@ class Deb:
         return self.path.rpartition("/")[2]
 
 
-@dataclass(frozen=True)
+@record
 class Wheel:
     """A built distribution on PyPI."""
 
@@ -52,7 +53,7 @@ class Wheel:
     sha256: str
 
 
-@dataclass(frozen=True)
+@record
 class AptLayer:
     """Packages that are installed together, on top of what `after` has installed."""
 
@@ -65,7 +66,7 @@ class AptLayer:
     """What that adds or upgrades, sorted by name."""
 
 
-@dataclass(frozen=True)
+@record
 class BootstrapBase:
     """A root file system made from a distribution's packages alone."""
 
@@ -79,7 +80,7 @@ class BootstrapBase:
     size: int
 
 
-@dataclass(frozen=True)
+@record
 class ImageBase:
     """A registry's image."""
 
@@ -96,7 +97,7 @@ class ImageBase:
 LockedBase: TypeAlias = BootstrapBase | ImageBase
 
 
-@dataclass(frozen=True)
+@record
 class PythonEnvironment:
     """A virtual environment and the wheels in it."""
 
@@ -107,7 +108,7 @@ class PythonEnvironment:
     wheels: tuple[Wheel, ...]
 
 
-@dataclass(frozen=True)
+@record
 class TreeEntry:
     """A file or a symbolic link of a source tree."""
 
@@ -118,7 +119,7 @@ class TreeEntry:
     link: str | None = None
 
 
-@dataclass(frozen=True)
+@record
 class LocalTree:
     """A folder or a file beside the spec, as it was when locking."""
 
@@ -129,7 +130,7 @@ class LocalTree:
     """Of the canonical tar archive."""
 
 
-@dataclass(frozen=True)
+@record
 class GitTree:
     """A commit."""
 
@@ -144,7 +145,7 @@ class GitTree:
 SourceTree: TypeAlias = LocalTree | GitTree
 
 
-@dataclass(frozen=True)
+@record
 class LockedTarget:
     """Everything one target takes from outside."""
 
@@ -158,7 +159,7 @@ class LockedTarget:
     """By `code NAME` or `data NAME`, sorted."""
 
 
-@dataclass(frozen=True)
+@record
 class Lock:
     """A whole lock."""
 

@@ -101,7 +101,7 @@ class Client:
         raise _told(failures, what)
 
     def _transfer(self, url: str, partial: Path, sha256: str, store: Store) -> None:
-        """Moves the file of one address into the store; what an earlier run left may be wrong, so begins anew."""
+        """Moves an address's file into the store; begins anew where what an earlier run left is wrong."""
         resumed = partial.stat().st_size > 0
         self._persist(lambda url: self._append(url, partial), url)
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeAlias
 
 from reproc.catalog import Toolchain
@@ -13,12 +13,13 @@ from reproc.diagnostics import Diagnostic, Outcome, error
 from reproc.diagnostics.codes import rules as codes
 from reproc.folder import Folder, OutsideFolder
 from reproc.model import Code, Data, Item
+from reproc.record import record
 from reproc.source import Span
 
 PLATFORM = "linux/amd64"
 
 
-@dataclass(frozen=True)
+@record
 class BootstrapRequest:
     """A root file system made from a release's packages."""
 
@@ -28,7 +29,7 @@ class BootstrapRequest:
     origin: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True)
+@record
 class ImageRequest:
     """A registry's image; with `distribution` and `release` where packages will be installed on it."""
 
@@ -38,7 +39,7 @@ class ImageRequest:
     origin: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True)
+@record
 class AptRequest:
     """Packages that are installed together on top of another layer."""
 
@@ -47,7 +48,7 @@ class AptRequest:
     packages: tuple[Item, ...]
 
 
-@dataclass(frozen=True)
+@record
 class RequirementsFile:
     """The text of a requirements file."""
 
@@ -56,7 +57,7 @@ class RequirementsFile:
     origin: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True)
+@record
 class PythonRequest:
     """A virtual environment."""
 
@@ -71,7 +72,7 @@ class PythonRequest:
     """The base's glibc version: the newest manylinux tag that its wheels may have."""
 
 
-@dataclass(frozen=True)
+@record
 class LocalRequest:
     """A folder or a file beside the spec."""
 
@@ -83,7 +84,7 @@ class LocalRequest:
     origin: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True)
+@record
 class GitRequest:
     """A commit, or what a tag or a branch points at."""
 
@@ -97,7 +98,7 @@ class GitRequest:
 TreeRequest: TypeAlias = LocalRequest | GitRequest
 
 
-@dataclass(frozen=True)
+@record
 class TargetRequest:
     """Everything one target takes from outside."""
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from reproc.diagnostics.codes import lock as codes
 from reproc.diagnostics.diagnostic import Diagnostic, Label, error
 from reproc.lock.requests import PythonRequest, RequirementsFile
+from reproc.record import record
 from reproc.source import SourceFile, Span
 
 _HASH = re.compile(r"\s--hash[= ]sha256:([0-9a-fA-F]{64})")
@@ -26,7 +26,7 @@ _ADVICE = (
 )
 
 
-@dataclass(frozen=True)
+@record
 class Wanted:
     """One requirement."""
 

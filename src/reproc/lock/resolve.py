@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
@@ -41,11 +41,12 @@ from reproc.lock.requests import (
 )
 from reproc.lock.store import Store
 from reproc.progress import Progress
+from reproc.record import record, replace
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
+@record
 class _System:
     """A base and the layers on it; of a bootstrapped base the digest is not known yet."""
 

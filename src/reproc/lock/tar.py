@@ -5,19 +5,19 @@ from __future__ import annotations
 import io
 import tarfile
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from reproc.lock.model import TreeEntry
 from reproc.lock.store import Store
+from reproc.record import record
 
 MOMENT = 315619200
 """1980-01-02 00:00 UTC, for every entry: not what a checkout happened to leave, and not before 1980, which
 zip archives cannot name."""
 
 
-@dataclass(frozen=True)
+@record
 class Member:
     """An entry and where its content is read."""
 

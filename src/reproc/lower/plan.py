@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 
 from reproc import model
 from reproc.check import Target
 from reproc.lock.model import Archive, LockedTarget, TreeEntry
+from reproc.record import record
 
 
 class Shape(Enum):
@@ -19,7 +19,7 @@ class Shape(Enum):
     """Everything lies in the build context."""
 
 
-@dataclass(frozen=True)
+@record
 class Plan:
     """A target, what it is locked to, and the files beside the spec that it takes."""
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+
+from reproc.record import record
 
 
 class Unfit(ValueError):
     """A word does not have a literal's form; its text says what is wrong, in words that follow "it"."""
 
 
-@dataclass(frozen=True)
+@record
 class Literal:
     """A type of value."""
 
@@ -32,10 +33,8 @@ class Literal:
 
 
 def _matching(pattern: str, otherwise: str, limit: int | None = None) -> Callable[[str], str]:
-    compiled = re.compile(pattern)
-
     def parse(text: str) -> str:
-        if not compiled.fullmatch(text):
+        if not re.fullmatch(pattern, text):
             raise Unfit(otherwise)
         if limit is not None and len(text) > limit:
             raise Unfit(f"is longer than {limit} characters")

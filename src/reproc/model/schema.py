@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from typing import Any, ClassVar, TypeAlias
 
 from reproc.model.literals import Literal
+from reproc.record import record
 from reproc.source import Span
 
 
-@dataclass(frozen=True)
+@record
 class Jobs:
     """`{{jobs}}`: the number of build jobs, known only while building."""
 
@@ -18,7 +19,7 @@ ShellText: TypeAlias = tuple[str | Jobs, ...]
 """The author's shell text."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True)
 class Block:
     """A statement with its block; `origin` does not take part in equality."""
 
@@ -27,7 +28,7 @@ class Block:
     origin: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True)
+@record
 class Item:
     """A word with its place."""
 
@@ -38,7 +39,7 @@ class Item:
         return self.text
 
 
-@dataclass(frozen=True)
+@record
 class Value:
     """One positional value of a statement."""
 
@@ -48,7 +49,7 @@ class Value:
     optional: bool = False
 
 
-@dataclass(frozen=True)
+@record
 class Keyword:
     """A statement of a block: a literal (its value is the field's), or a class of its own."""
 
@@ -61,7 +62,7 @@ class Keyword:
     """May stand several times; the field is a tuple."""
 
 
-@dataclass(frozen=True)
+@record
 class Entries:
     """Takes every statement of the block whose keyword is not known otherwise: `NAME value`."""
 
@@ -103,7 +104,7 @@ def entries(type: type[Block], doc: str) -> Any:
     return field(default=(), metadata={"entries": Entries(type, doc)})
 
 
-@dataclass(frozen=True)
+@record
 class BlockSchema:
     """A block's class, read once."""
 

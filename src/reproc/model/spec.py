@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from reproc.model import literals as l
@@ -17,9 +16,10 @@ from reproc.model.schema import (
     repeated,
     value,
 )
+from reproc.record import record
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True)
 class Author(Block):
     """An author of the paper."""
 
@@ -29,7 +29,7 @@ class Author(Block):
     email: str | None = once("email", l.STRING, "how to write to the author")
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True)
 class Paper(Block):
     """What the environment was made for; becomes image labels."""
 
@@ -43,7 +43,7 @@ class Paper(Block):
     abstract: str | None = once("abstract", l.TEXT, "the abstract")
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True)
 class Is(Block):
     """The distribution that an opaque image holds."""
 
@@ -51,7 +51,7 @@ class Is(Block):
     release: str = value(l.NAME, "its release")
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True)
 class Base(Block):
     """What everything stands on."""
 
@@ -64,7 +64,7 @@ class Base(Block):
     is_: Is | None = once("is", Is, "the distribution that the image holds")
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True)
 class System(Block):
     """Packages of the distribution."""
 
@@ -74,7 +74,7 @@ class System(Block):
     )
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True)
 class Toolchain(Block):
     """A compiler, at a version."""
 
@@ -103,7 +103,7 @@ class Toolchain(Block):
     )
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True)
 class Python(Block):
     """A Python environment."""
 
@@ -122,7 +122,7 @@ class Python(Block):
     requirements: tuple[Item, ...] = many("requirements", l.FILE, "files of requirements")
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True)
 class Code(Block):
     """Code from a folder beside the spec, or from git."""
 
@@ -149,7 +149,7 @@ class Code(Block):
     into: str | None = once("into", l.PLACE, "where it lies in the image; /opt/src/NAME if not given")
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True)
 class Data(Block):
     """Data from beside the spec."""
 
@@ -165,7 +165,7 @@ class Data(Block):
 SCOPE = l.choice("build", "run")
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True)
 class EnvironmentEntry(Block):
     """A variable; `action` is set, prepend or append, `scope` is both, build or run."""
 
@@ -175,7 +175,7 @@ class EnvironmentEntry(Block):
     scope: str = "both"
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True)
 class Environment(Block):
     """Environment variables, with the same meaning in both engines."""
 
@@ -184,24 +184,24 @@ class Environment(Block):
     )
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True)
 class Command(Block):
     """The author's shell text."""
 
     text: ShellText = value(l.SHELL, "shell text")
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True)
 class Run(Command):
     """A command line, in a shell of its own."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True)
 class Script(Command):
     """Several lines for one shell."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True)
 class Using(Block):
     """A tool chain that a build works with."""
 
@@ -209,7 +209,7 @@ class Using(Block):
     version: str = value(l.VERSION, "its version, as the toolchain statement has it")
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True)
 class Build(Block):
     """How code becomes programs."""
 
@@ -234,7 +234,7 @@ class Build(Block):
     )
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True)
 class App(Block):
     """A command that the image offers."""
 
@@ -246,7 +246,7 @@ class App(Block):
     env: Environment | None = once("env", Environment, "variables for this app")
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True)
 class Expectation(Block):
     """What a test must come out as: `exit N`, or `stdout|stderr contains|equals|matches STRING`."""
 
@@ -254,7 +254,7 @@ class Expectation(Block):
     words: tuple[str, ...] = value(l.TEXT, "how it must be", many=True)
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True)
 class Needs(Block):
     """What a machine must have for a test to run there."""
 
@@ -262,7 +262,7 @@ class Needs(Block):
     name: Item | None = value(l.LOCATED_NAME, "which data", optional=True)
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True)
 class AppCall(Block):
     """An app with arguments."""
 
@@ -270,7 +270,7 @@ class AppCall(Block):
     arguments: tuple[str, ...] = value(l.STRING, "its arguments", many=True)
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True)
 class Test(Block):
     """A smoke test."""
 
@@ -287,7 +287,7 @@ class Test(Block):
     env: Environment | None = once("env", Environment, "variables for this test")
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True)
 class Layer(Block):
     """What may stand at the top and in a target."""
 
@@ -324,7 +324,7 @@ _LATER = (
 RESERVED = ("spack", "nix", "guix", "node", "vendor", "secret", "service")
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True)
 class TargetBlock(Layer):
     """One buildable variant; adds to and overrides what is shared."""
 
@@ -337,14 +337,14 @@ class TargetBlock(Layer):
     backends: tuple[str, ...] = many("backends", l.choice("docker", "singularity"), "only these recipes")
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True)
 class Version(Block):
     """The language's version."""
 
     number: str = value(l.STRING, "the language's version, 1")
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True)
 class Let(Block):
     """A constant."""
 
@@ -352,7 +352,7 @@ class Let(Block):
     text: str = value(l.STRING, "its value")
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True)
 class SpecFile(Layer):
     """A whole spec."""
 

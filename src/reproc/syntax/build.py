@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TypeAlias, cast
 
 from reproc.diagnostics.codes import syntax as codes
 from reproc.diagnostics.diagnostic import Label
+from reproc.record import replace
 from reproc.source import SourceFile, Span
 from reproc.syntax import slips
 from reproc.syntax.machine import Node, Token

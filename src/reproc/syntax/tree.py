@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeAlias
 
+from reproc.record import record
 from reproc.source import Span
 
 
-@dataclass(frozen=True)
+@record
 class Comment:
     """A comment without its `#`, as written otherwise."""
 
@@ -20,7 +21,7 @@ class Comment:
     """Whether it stands behind something on the same line."""
 
 
-@dataclass(frozen=True)
+@record
 class Hole:
     """A `{{name}}` inside a string or a text."""
 
@@ -28,7 +29,7 @@ class Hole:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True)
+@record
 class Word:
     """A run of characters that needs no quotes."""
 
@@ -36,7 +37,7 @@ class Word:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True)
+@record
 class String:
     """A quoted string on one line; escapes are resolved, holes are kept apart, the empty one has no parts."""
 
@@ -44,7 +45,7 @@ class String:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True)
+@record
 class Text:
     """A text between triple quotes, without its common indentation and its last line end."""
 
@@ -52,7 +53,7 @@ class Text:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True)
+@record
 class List:
     """A list of values; comments inside stand before the item whose index they name."""
 
@@ -66,7 +67,7 @@ class List:
 Value: TypeAlias = Word | String | Text | List
 
 
-@dataclass(frozen=True)
+@record
 class Statement:
     """A keyword, its values and its block."""
 
@@ -81,7 +82,7 @@ class Statement:
     blank_before: bool = False
 
 
-@dataclass(frozen=True)
+@record
 class Block:
     """The statements between braces."""
 
@@ -96,7 +97,7 @@ class Block:
     """The comment behind the opening brace."""
 
 
-@dataclass(frozen=True)
+@record
 class SpecTree:
     """A parsed spec."""
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Protocol
 
 from reproc.graph import BuildGraph
+from reproc.record import record
 from reproc.source import Span
 
 
@@ -19,7 +19,7 @@ class Feature(Enum):
     """Each step is a layer of the image and their number is limited."""
 
 
-@dataclass(frozen=True)
+@record
 class LegalGraph:
     """A graph that needs nothing that the back end lacks; made only by `legalize`."""
 
@@ -27,7 +27,7 @@ class LegalGraph:
     features: frozenset[Feature]
 
 
-@dataclass(frozen=True)
+@record
 class Artifact:
     """A file of a recipe. `line_origins[n]` is the place in the spec that asked for line `n + 1`, if one did."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import assert_never
 
 from reproc.graph import (
@@ -21,6 +20,7 @@ from reproc.graph import (
     Step,
     WriteFile,
 )
+from reproc.record import record
 
 MOST_LAYERS = 99
 """Docker's overlay file systems stop at 127 or 128; fewer than 100 leaves room for what users add."""
@@ -28,7 +28,7 @@ LAYERS_OF_AN_IMAGE = 24
 """Kept free for the layers of a base image, whose number is not known without a network."""
 
 
-@dataclass(frozen=True)
+@record
 class Group:
     """Neighbouring steps; `together` if they have to share one layer."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from reproc.diagnostics.codes.build import TOO_MANY_LAYERS
 from reproc.diagnostics.diagnostic import Outcome, error
 from reproc.graph import BuildGraph, CopyKept, FromStage, Run, Stage
+from reproc.record import replace
 from reproc.target.backend import Feature, LegalGraph
 from reproc.target.layers import MOST_LAYERS, plan_layers
 from reproc.target.quoting import quote

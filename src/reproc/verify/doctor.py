@@ -6,13 +6,14 @@ import json
 import shutil
 import subprocess
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
+from reproc.record import record
 from reproc.verify.engines.base import Engine, Probe
 from reproc.verify.machine import Machine
 
 
-@dataclass(frozen=True)
+@record
 class Row:
     """One thing that was looked for."""
 

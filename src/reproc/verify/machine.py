@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 
 from reproc.model.spec import Needs
+from reproc.record import record
 
 
-@dataclass(frozen=True)
+@record
 class Machine:
     """What was found here."""
 

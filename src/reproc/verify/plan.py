@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from reproc import model
+from reproc.record import record
 from reproc.source import Span
 
 
-@dataclass(frozen=True)
+@record
 class Recipe:
     """A recipe in a materialised vendored context: `context` holds `file` and all that it reads."""
 
@@ -31,7 +31,7 @@ class Recipe:
     """Whether some step needs the network; with none, the engine cuts it off for the whole build."""
 
 
-@dataclass(frozen=True)
+@record
 class TargetPlan:
     """One target: a recipe for each back end, and the tests that stand for it."""
 
@@ -43,7 +43,7 @@ class TargetPlan:
     apps: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@record
 class Options:
     """What the caller asked for."""
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from reproc.record import record
 from reproc.verify.engines.base import Captured
 
 _CHUNK = 1 << 16
@@ -168,7 +169,7 @@ class Keeper:
         return bytes(self._data)
 
 
-@dataclass(frozen=True)
+@record
 class Finished:
     """A child that came to an end, or was ended when its time ran out (`code` is None)."""
 

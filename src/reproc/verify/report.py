@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
 from reproc.diagnostics import Diagnostic
 from reproc.files import write_atomically
+from reproc.record import record
 from reproc.verify.engines.base import Captured
 from reproc.version import VERSION
 
@@ -23,7 +24,7 @@ class Status(Enum):
     SKIPPED = "skipped"
 
 
-@dataclass(frozen=True)
+@record
 class TestReport:
     """One test in one engine."""
 
@@ -37,7 +38,7 @@ class TestReport:
     stderr: Captured | None = None
 
 
-@dataclass(frozen=True)
+@record
 class BuildReport:
     """One image."""
 
@@ -49,7 +50,7 @@ class BuildReport:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@record
 class EngineReport:
     """One target in one engine."""
 
@@ -67,7 +68,7 @@ class EngineReport:
         return "R0" if self.build is not None and self.build.status is Status.PASSED else None
 
 
-@dataclass(frozen=True)
+@record
 class TargetReport:
     """One target in every engine."""
 
@@ -77,7 +78,7 @@ class TargetReport:
     """Whether the engines' images hold the same files; None if that was not compared."""
 
 
-@dataclass(frozen=True)
+@record
 class Report:
     """The whole run."""
 

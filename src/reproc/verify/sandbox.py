@@ -9,10 +9,10 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from reproc.record import record
 from reproc.verify import launcher
 from reproc.verify.contract import GID, UID
 
@@ -20,7 +20,7 @@ _RANGE = 65536
 """How many ids an image may use: 0 to 65535, as everywhere (systemd's docs, UIDS-GIDS)."""
 
 
-@dataclass(frozen=True)
+@record
 class Ids:
     """How ids inside stand for ids outside: rows of inside, outside, count."""
 
@@ -34,7 +34,7 @@ class Ids:
     """Whether the one id that is mapped is already the right one."""
 
 
-@dataclass(frozen=True)
+@record
 class Bind:
     """A file or folder seen at another place; with `make`, that place is made first."""
 
@@ -43,7 +43,7 @@ class Bind:
     make: bool = False
 
 
-@dataclass(frozen=True)
+@record
 class Tmpfs:
     """An empty folder in memory."""
 
@@ -52,7 +52,7 @@ class Tmpfs:
     make: bool = False
 
 
-@dataclass(frozen=True)
+@record
 class Owned:
     """A folder that the command owns."""
 
@@ -60,7 +60,7 @@ class Owned:
     mode: int
 
 
-@dataclass(frozen=True)
+@record
 class Sandbox:
     """What was found out about namespaces on this machine."""
 

@@ -14,9 +14,10 @@ import os
 import struct
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
+
+from reproc.record import record
 
 _MAGIC = b"SIF_MAGIC\0"
 _HEADER = struct.Struct("<32s10s3s3s16s8q")
@@ -35,7 +36,7 @@ class BadSif(Exception):
     """A file is not a whole SIF; the text says what is wrong, in words that follow "it"."""
 
 
-@dataclass(frozen=True)
+@record
 class DataObject:
     """A used row of the table of descriptors."""
 
@@ -46,7 +47,7 @@ class DataObject:
     size: int
 
 
-@dataclass(frozen=True)
+@record
 class Sif:
     """The table of a SIF."""
 

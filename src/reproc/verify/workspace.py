@@ -8,8 +8,9 @@ import secrets
 import shutil
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+
+from reproc.record import record
 
 _RUN = re.compile(r"run-([0-9a-f]{8})-([0-9]+)-([0-9]+)-[0-9a-f]{8}")
 
@@ -69,7 +70,7 @@ def remove_tree(path: Path) -> bool:
     return not path.exists()
 
 
-@dataclass(frozen=True)
+@record
 class Workspace:
     """A state folder and the run that uses it now."""
 

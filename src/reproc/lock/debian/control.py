@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from reproc.lock.debian.version import holds
+from reproc.record import record
 
 _RELATION = re.compile(
     r"\s*([A-Za-z0-9][A-Za-z0-9.+\-]*)(?::([a-z0-9\-]+))?\s*(?:\(\s*(<<|<=|=|>=|>>|<|>)\s*([^)\s]+)\s*\))?"
@@ -62,7 +62,7 @@ def fields_of(stanza: bytes) -> dict[str, str]:
     return fields
 
 
-@dataclass(frozen=True, eq=False)
+@record(eq=False)
 class Package:
     """One version of a binary package, in an archive or installed."""
 

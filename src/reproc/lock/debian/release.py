@@ -6,12 +6,12 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from reproc.diagnostics.codes import lock as codes
 from reproc.lock.net import digest
 from reproc.lock.problem import problem
+from reproc.record import record
 
 KEYRINGS = {
     "debian": ("debian-archive-keyring", ("debian-archive-keyring.gpg", "debian-archive-removed-keys.gpg")),
@@ -20,7 +20,7 @@ KEYRINGS = {
 """For a distribution: the package that brings its keyrings, and their file names, the current one first."""
 
 
-@dataclass(frozen=True)
+@record
 class InRelease:
     """What a suite's signed file says."""
 

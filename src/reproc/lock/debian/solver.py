@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from reproc.lock.debian import version
 from reproc.lock.debian.control import Group, Package, Relation
 from reproc.lock.debian.index import Universe
+from reproc.record import record
 
 
-@dataclass(frozen=True)
+@record
 class Wish:
     """A package that is asked for, perhaps at one version."""
 
@@ -22,7 +23,7 @@ class Wish:
     version: str | None = None
 
 
-@dataclass(frozen=True)
+@record
 class Failure:
     """Why a wish cannot be granted."""
 
@@ -34,7 +35,7 @@ class Failure:
     """What wanted it, from the wish on."""
 
 
-@dataclass(frozen=True)
+@record
 class Solution:
     """What is installed in the end, and what of it was not there before."""
 

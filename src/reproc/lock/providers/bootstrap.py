@@ -13,7 +13,6 @@ import signal
 import subprocess
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
@@ -26,13 +25,14 @@ from reproc.lock.model import BootstrapBase, Deb, Lock
 from reproc.lock.problem import problem
 from reproc.lock.store import Store
 from reproc.progress import Progress
+from reproc.record import record
 
 FOLDER = ".reproc/base"
 _SAID = 30
 """Lines of the tool's output that a diagnostic shows."""
 
 
-@dataclass(frozen=True)
+@record
 class Recipe:
     """What determines a root file system."""
 

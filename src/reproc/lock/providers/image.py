@@ -10,7 +10,6 @@ import shutil
 import tarfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -23,6 +22,7 @@ from reproc.lock.net import Client
 from reproc.lock.problem import problem
 from reproc.lock.providers.registry import DIGEST, INDEXES, MANIFESTS, Registry, parsed
 from reproc.lock.store import Store
+from reproc.record import record
 from reproc.source import Span
 
 _OPENERS: dict[bytes, Callable[[Path], IO[bytes]]] = {
@@ -140,7 +140,7 @@ def _environment(config: dict[str, Any]) -> tuple[tuple[str, str], ...]:
     return tuple(sorted({name: value for name, _, value in pairs if name}.items()))
 
 
-@dataclass(frozen=True)
+@record
 class _Kept:
     """An entry of the flattened tree, and the layer that it comes from."""
 

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -24,6 +23,7 @@ from reproc.lock.problem import Problem, problem
 from reproc.lock.requests import PythonRequest
 from reproc.lock.requirements import Wanted, wanted
 from reproc.lock.store import Store
+from reproc.record import record
 from reproc.source import Span
 
 _MACHINES = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}
@@ -84,7 +84,7 @@ def fetch(
         client.download(urls, wheel.sha256, store, f"`{wheel.filename}`")
 
 
-@dataclass(frozen=True)
+@record
 class Offer:
     """A wheel as an index lists it."""
 

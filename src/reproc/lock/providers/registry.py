@@ -17,6 +17,7 @@ from reproc.lock.archives import Site
 from reproc.lock.net import Client, NotServed, Unreachable, digest
 from reproc.lock.problem import Problem, problem
 from reproc.lock.store import Mismatch, Store
+from reproc.record import record
 from reproc.source import Span
 
 INDEXES = (
@@ -37,7 +38,7 @@ _HUB_INTERFACE = f"registry-1.{_HUB}"
 _HUB_LOGIN = f"https://index.{_HUB}/v1/"
 
 
-@dataclass(frozen=True)
+@record
 class Reference:
     """An image's full name."""
 

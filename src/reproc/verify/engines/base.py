@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from reproc.diagnostics import Diagnostic
 from reproc.progress import Progress
+from reproc.record import record
 from reproc.verify.plan import Recipe
 
 
-@dataclass(frozen=True)
+@record
 class Detail:
     """One thing about an engine that decides what it can do here."""
 
@@ -21,7 +21,7 @@ class Detail:
     advice: str | None = None
 
 
-@dataclass(frozen=True)
+@record
 class Probe:
     """Whether an engine can be used here."""
 
@@ -35,7 +35,7 @@ class Probe:
     details: tuple[Detail, ...] = ()
 
 
-@dataclass(frozen=True)
+@record
 class Built:
     """An image that is ready to run."""
 
@@ -48,7 +48,7 @@ class Built:
     """What the engine could not do as well as it should, such as setting the files' times."""
 
 
-@dataclass(frozen=True)
+@record
 class BuildFailed:
     """A build that came to nothing."""
 
@@ -58,7 +58,7 @@ class BuildFailed:
     """The machine's fault (no space, an engine that died), not the recipe's."""
 
 
-@dataclass(frozen=True)
+@record
 class Command:
     """What to run in a fresh container under the contract of tests (see `contract.py`)."""
 
@@ -69,7 +69,7 @@ class Command:
     gpu: bool = False
 
 
-@dataclass(frozen=True)
+@record
 class Captured:
     """The start and the length of what a command wrote."""
 
@@ -80,7 +80,7 @@ class Captured:
     truncated: bool
 
 
-@dataclass(frozen=True)
+@record
 class CommandResult:
     """A command that ran."""
 
@@ -92,7 +92,7 @@ class CommandResult:
     timed_out: bool = False
 
 
-@dataclass(frozen=True)
+@record
 class RunFailed:
     """A command that the engine could not even start, or lost."""
 
