@@ -52,7 +52,7 @@ format: setup  ## lays out the Python code
 	@ruff check --fix . && ruff format .
 
 clean:  ## deletes what tools left in the checkout, not .venv
-	@rm -rf dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .nox grammar/reproc_grammar/_standalone.py
+	@rm -rf dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .nox grammar/reproc_grammar/_standalone.py backends/reproc_backends/*/_*_j2.py
 	@find src grammar backends tests benchmarks tools -name __pycache__ -prune -exec rm -rf {} +
 
 distclean: clean  ## deletes .venv as well

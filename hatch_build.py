@@ -1,4 +1,4 @@
-"""Generates the parser from the grammar: a build hook of hatchling, and a program of its own."""
+"""Generates the parser from the grammar and code from the templates: a hook of hatchling, and a program of its own."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 FOLDER = Path("grammar/reproc_grammar")
 GENERATED = FOLDER / "_standalone.py"
+TEMPLATES = "backends/reproc_backends/*/*.j2"
 START = "spec"
 SHIFT = 0
 
@@ -62,15 +63,31 @@ def ordered(table: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def write(root: Path) -> Path:
-    """Writes the generated module below `root` unless it is there already, and returns its path."""
-    target = root / GENERATED
-    text = generated((root / FOLDER / "repro.lark").read_text(encoding="utf-8"))
-    if not target.exists() or target.read_text(encoding="utf-8") != text:
-        partial = target.with_name(f"{target.name}.{os.getpid()}")
-        partial.write_text(text, encoding="utf-8", newline="\n")
-        partial.replace(target)
-    return target
+def compiled(template: str) -> str:
+    """The source text of the module that jinja2 makes of a template; it knows which text it was made from.
+
+    The environment is the one of `reproc_backends.layout`, which makes the same of a template at run time.
+    """
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(
+        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, autoescape=False
+    )
+    return f"{environment.compile(template, raw=True, defer_init=True)}\nTEMPLATE = {template!r}\n"
+
+
+def write(root: Path) -> list[Path]:
+    """Writes the generated modules below `root` unless they are there already, and returns their paths."""
+    written = {root / GENERATED: generated((root / FOLDER / "repro.lark").read_text(encoding="utf-8"))}
+    for template in sorted(root.glob(TEMPLATES)):
+        module = template.with_name(f"_{template.name.replace('.', '_')}.py")
+        written[module] = compiled(template.read_text(encoding="utf-8"))
+    for target, text in written.items():
+        if not target.exists() or target.read_text(encoding="utf-8") != text:
+            partial = target.with_name(f"{target.name}.{os.getpid()}")
+            partial.write_text(text, encoding="utf-8", newline="\n")
+            partial.replace(target)
+    return list(written)
 
 
 try:
@@ -79,16 +96,17 @@ except ModuleNotFoundError:  # run as a program, without hatchling
     pass
 else:
 
-    class GrammarHook(BuildHookInterface):  # type: ignore[type-arg]
-        """Writes the parser before a wheel or an editable install is made; an sdist has the grammar."""
+    class GeneratedCode(BuildHookInterface):  # type: ignore[type-arg]
+        """Writes the modules before a wheel is made; an sdist has the grammar and the templates."""
 
         PLUGIN_NAME = "custom"
 
         def initialize(self, version: str, build_data: dict[str, Any]) -> None:
             if self.target_name == "wheel":
-                write(Path(self.root))
-                build_data["artifacts"].append(GENERATED.as_posix())
+                root = Path(self.root)
+                build_data["artifacts"] += [path.relative_to(root).as_posix() for path in write(root)]
 
 
 if __name__ == "__main__":
-    print(write(Path(__file__).resolve().parent), file=sys.stderr)
+    for path in write(Path(__file__).resolve().parent):
+        print(path, file=sys.stderr)

@@ -22,10 +22,12 @@ NUMBER = "\0n"
 
 @cache
 def _template(package: str, name: str) -> Template:
+    from importlib import import_module
     from importlib.resources import files
 
-    from jinja2 import Environment, StrictUndefined
+    from jinja2 import Environment, StrictUndefined, Template
 
+    text = (files(package) / name).read_text(encoding="utf-8")
     environment = Environment(
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -34,7 +36,13 @@ def _template(package: str, name: str) -> Template:
         autoescape=False,
         cache_size=0,
     )
-    return environment.from_string((files(package) / name).read_text(encoding="utf-8"))
+    try:
+        code = import_module(f"{package}._{name.replace('.', '_')}")
+    except ModuleNotFoundError:
+        return environment.from_string(text)
+    if code.TEMPLATE != text:  # a checkout whose template has changed since the code was made
+        return environment.from_string(text)
+    return Template.from_module_dict(environment, vars(code), {})
 
 
 def render(package: str, name: str, values: Mapping[str, Any]) -> str:
