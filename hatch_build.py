@@ -71,7 +71,11 @@ def compiled(template: str) -> str:
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(
-        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, autoescape=False
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
     )
     return f"{environment.compile(template, raw=True, defer_init=True)}\nTEMPLATE = {template!r}\n"
 

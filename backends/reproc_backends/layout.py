@@ -22,12 +22,14 @@ NUMBER = "\0n"
 
 @cache
 def _template(package: str, name: str) -> Template:
+    import pkgutil
     from importlib import import_module
-    from importlib.resources import files
 
     from jinja2 import Environment, StrictUndefined, Template
 
-    text = (files(package) / name).read_text(encoding="utf-8")
+    data = pkgutil.get_data(package, name)
+    assert data is not None, "templates are part of the package"
+    text = data.decode()
     environment = Environment(
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -40,7 +42,7 @@ def _template(package: str, name: str) -> Template:
         code = import_module(f"{package}._{name.replace('.', '_')}")
     except ModuleNotFoundError:
         return environment.from_string(text)
-    if code.TEMPLATE != text:  # a checkout whose template has changed since the code was made
+    if text != code.TEMPLATE:  # a checkout whose template has changed since the code was made
         return environment.from_string(text)
     return Template.from_module_dict(environment, vars(code), {})
 

@@ -87,7 +87,7 @@ def _bootstrap(project: Project, requests: tuple[TargetRequest, ...]) -> str | N
     if len(texts) < 2:
         return next(iter(texts.values()), None)
     parts = "\n".join(f"(\n{text}\n)" for text in texts.values())
-    return f"#!/bin/sh\n# Makes the root file systems that the recipes beside this file stand on.\nset -eu\n{parts}\n"
+    return f"#!/bin/sh\n# Makes the root file systems that these recipes stand on.\nset -eu\n{parts}\n"
 
 
 def _locked_base(lock: Lock, base: BootstrapBase) -> str:
@@ -113,13 +113,21 @@ def _bake(files: list[RecipeFile], folder: str) -> str:
     """A bake file with a target for each Dockerfile; names may hold no dots there."""
     named = [((file.target or "").replace(".", "_"), file) for file in files]
     listed = ", ".join(f'"{name}"' for name, _ in named)
-    blocks = [f'group "default" {{\n  targets = [{listed}]\n}}\n']
+    lines = [
+        f"# docker buildx bake -f {folder}/docker-bake.hcl",
+        "",
+        'group "default" {',
+        f"  targets = [{listed}]",
+        "}",
+    ]
     for name, file in named:
-        tag = f"{(file.target or '').lower()}"
-        blocks.append(
-            f'target "{name}" {{\n  context    = "."\n  dockerfile = "{folder}/{file.path}"\n  tags       = ["{tag}"]\n}}\n'
-        )
-    return "# docker buildx bake -f " + f"{folder}/docker-bake.hcl\n\n" + "\n".join(blocks)
+        lines += ["", f'target "{name}" {{', '  context    = "."']
+        lines += [
+            f'  dockerfile = "{folder}/{file.path}"',
+            f'  tags       = ["{(file.target or "").lower()}"]',
+            "}",
+        ]
+    return "\n".join(lines) + "\n"
 
 
 def _manifest(project: Project, files: list[RecipeFile], folder: str) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from importlib import import_module
 
 from reproc.diagnostics.codes.build import BACKEND_BROKEN, BACKEND_UNKNOWN
 from reproc.diagnostics.diagnostic import Outcome, error
+from reproc.diagnostics.suggest import nearest
 from reproc.target.backend import Backend
 
 BACKENDS = "reproc.backends"
@@ -39,7 +39,7 @@ def backend(name: str) -> Outcome[Backend]:
         places = backend_places()
         place = places.get(name)
         if place is None:
-            near = next(iter(get_close_matches(name, places, 1)), None)
+            near = nearest(name, places)
             known = ", ".join(f"`{each}`" for each in places)
             return Outcome(None, (error(BACKEND_UNKNOWN, None, name=name, suggestion=near, known=known),))
     return _load(name, place)

@@ -364,7 +364,7 @@ def test_without_comments_the_specs_layout_does_not_matter(name: str) -> None:
         assert [artifact.text for artifact in before] == [artifact.text for artifact in after]
         assert not re.search(r"repro\.spec:\d", before[0].text)
         commented = render(other, back_end, comments=True)[0].text
-        assert "(other/place.spec:401)" in commented
+        assert "(place.spec:401)" in commented
 
 
 def test_bare_recipes_have_no_comments_and_no_trailing_blanks() -> None:

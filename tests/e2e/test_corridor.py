@@ -40,7 +40,7 @@ app main { run "greet \"$WHOM\""; env { LOUD 1 } }
 
 target good {
     test "the app" { app main "a b" ""; expect stdout equals "it's \"you\" $HOME `id` %post|a b||1" }
-    test "hard links and links" { run "test /opt/greet/bin/greet -ef /opt/greet/bin/hello && test -L /opt/greet/bin/link" }
+    test "links" { run "cd /opt/greet/bin && test greet -ef hello && test -L link" }
     test "no build variable" { run "test -z \"${ONLY_BUILD-}\"" }
     test "not the author's code" { run "test ! -e /opt/src/greet" }
     test "a failure that is wanted" { run "exit 3"; expect exit 3 }
@@ -50,7 +50,7 @@ target good {
 target bad {
     test "must fail" { run "greet x | grep y" }
     test "must time out" { run "sleep 60"; timeout 2s }
-    test "must not reach the network" { script "exec 3<>/dev/tcp/127.0.0.1/22"; expect stderr contains "no such thing" }
+    test "must not reach the network" { run "cat /proc/net/dev | grep -E 'eth|ens|enp'" }
     test "must not write" { run "touch /opt/x" }
 }
 

@@ -1,4 +1,4 @@
-"""Base file systems made by the real mmdebstrap from the real archive: the same bytes whatever the surroundings."""
+"""Bases made by the real mmdebstrap from the real archive: the same bytes whatever the surroundings."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from reproc import catalog
-from reproc.lock.archives import Site
+from reproc.lock.archives import Site, mirror_variable
 from reproc.lock.debian.index import installed_from
 from reproc.lock.fetch import Fetching
-from reproc.lock.model import BootstrapBase, Lock
+from reproc.lock.model import Archive, BootstrapBase, Lock
 from reproc.lock.net import Client
 from reproc.lock.problem import Problem
 from reproc.lock.providers import apt, bootstrap
@@ -33,10 +33,10 @@ def test_the_script_is_sound_shell() -> None:
     assert release is not None
     moments = (("debian", "20240601T000000Z"), ("debian-security", "20240601T000000Z"))
     base = BootstrapBase("debian", "bookworm", (), "mmdebstrap 1", "a" * 64, 1)
-    archives = tuple(apt.Archive(name, time, (), False) for name, time in moments)
+    archives = tuple(Archive(name, time, (), False) for name, time in moments)
     text = bootstrap.bootstrap_script(base, Lock(TIME, archives, ()))
     assert subprocess.run(["sh", "-n"], input=text, text=True, check=False).returncode == 0
-    if (checker := shutil.which("shellcheck", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")):
+    if checker := shutil.which("shellcheck", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}"):
         done = subprocess.run(
             [checker, "-s", "sh", "-"], input=text, text=True, capture_output=True, check=False
         )
@@ -111,7 +111,7 @@ def test_what_is_in_it(real: Real) -> None:
 @pytest.mark.network
 @pytest.mark.slow
 def test_surroundings_do_not_matter(real: Real) -> None:
-    """The written script, fetching by itself, unprivileged where that can be tried, with another TMPDIR and umask."""
+    """The written script, fetching by itself, unprivileged where possible, with another TMPDIR and umask."""
     place = Path("/var/tmp") / f"reproc-test-{os.getpid()}"
     place.mkdir()
     try:
@@ -122,7 +122,7 @@ def test_surroundings_do_not_matter(real: Real) -> None:
         command = ["sh", "-c", 'umask 077; exec sh "$0"', str(script)]
         environment = os.environ | {"TMPDIR": str(place), "HOME": str(place)}
         for archive in ("debian", "debian-security"):
-            environment[apt.archives.mirror_variable(archive)] = real.site.live(archive)[0]
+            environment[mirror_variable(archive)] = real.site.live(archive)[0]
         other = _unprivileged()
         if other is not None and shutil.which("setpriv"):
             command = ["setpriv", "--reuid", str(other), "--regid", str(other), "--clear-groups", *command]

@@ -26,10 +26,10 @@ from reproc.lock.store import Store
 pytestmark = [pytest.mark.network, pytest.mark.slow]
 
 WISHES = (
-    "gcc g++ libc6-dev", "gfortran", "openmpi-bin libopenmpi-dev", "cmake ninja-build", "python3-venv", "python3-numpy",
-    "r-base-core", "octave", "git curl wget", "libhdf5-dev", "libfftw3-dev", "vim", "texlive-latex-base", "postgresql",
-    "nodejs npm", "ffmpeg", "default-jre", "exim4", "systemd-sysv", "apache2 php", "emacs-nox", "libgomp1",
-    "libboost-all-dev", "mail-transport-agent",
+    "gcc g++ libc6-dev", "gfortran", "openmpi-bin libopenmpi-dev", "cmake ninja-build", "python3-venv",
+    "python3-numpy", "r-base-core", "octave", "git curl wget", "libhdf5-dev", "libfftw3-dev", "vim",
+    "texlive-latex-base", "postgresql", "nodejs npm", "ffmpeg", "default-jre", "exim4", "systemd-sysv",
+    "apache2 php", "emacs-nox", "libgomp1", "libboost-all-dev", "mail-transport-agent",
 )  # fmt: skip
 LEFT_OUT = {"filename", "size", "sha256", "md5sum", "description", "description-md5", "tag"}
 

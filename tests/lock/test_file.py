@@ -38,21 +38,25 @@ from .conftest import item, span
 
 A, B, C = "a" * 64, "b" * 64, "c" * 64
 DEB = Deb("g++-12", "1:12.2~a+b-1", "amd64", "debian", "pool/main/g/g++.deb", 5, A)
+OTHER = replace(DEB, sha256=C)
+WHEEL = Wheel("n", "1!2", "n-1!2-py3-none-any.whl", 3, B)
+FILES = (TreeEntry("ä b", True, A), TreeEntry("l", False, None, "ä b"))
+IMAGE = ImageBase("docker.io/a/b:1", f"sha256:{A}", B, 4, (("PATH", "/bin"),))
 LOCK = Lock(
     1_700_000_000,
     (Archive("debian", "20240601T000000Z", (("bookworm", B),), True),),
     (
         LockedTarget(
             "cpu", "linux/amd64", BootstrapBase("debian", "bookworm", (DEB,), "mmdebstrap 1", A, 9),
-            (AptLayer("system", None, ("g++-12",), (DEB, replace(DEB, sha256=C))), AptLayer("tools", "system", (), ())),
-            (PythonEnvironment("main", "python3.11", "/opt/venv", (Wheel("n", "1!2", "n-1!2-py3-none-any.whl", 3, B),)),),
+            (AptLayer("system", None, ("g++-12",), (DEB, OTHER)), AptLayer("tools", "system", (), ())),
+            (PythonEnvironment("main", "python3.11", "/opt/venv", (WHEEL,)),),
             (
-                ("code x", LocalTree("src", (TreeEntry("ä b", True, A), TreeEntry("l", False, None, "ä b")), B)),
+                ("code x", LocalTree("src", FILES, B)),
                 ("data d", LocalTree("d", (TreeEntry("", False, A),), C)),
             ),
         ),
         LockedTarget(
-            "gpu", "linux/amd64", ImageBase("docker.io/a/b:1", f"sha256:{A}", B, 4, (("PATH", "/bin"),)), (), (),
+            "gpu", "linux/amd64", IMAGE, (), (),
             (("code y", GitTree("https://example.org/y.git", "1" * 40, "2" * 40, C)),),
         ),
     ),
@@ -130,7 +134,7 @@ def test_no_value_of_another_kind_is_believed(value: object, data: st.DataObject
     content = json.loads(TEXT)
     at: object = content
     while True:
-        keys = list(at) if isinstance(at, dict) else list(range(len(at)))  # type: ignore[arg-type, call-overload]
+        keys = list(at) if isinstance(at, dict) else list(range(len(at)))  # type: ignore[arg-type]
         key = data.draw(st.sampled_from(keys))
         inner = at[key]  # type: ignore[index]
         if not isinstance(inner, dict | list) or not inner or data.draw(st.booleans()):

@@ -119,8 +119,10 @@ def test_layers(server: Server, store: Store) -> None:
     base = lock(server, store)
     assert base.environment == (("A", "b=c"), ("PATH", "/bin"))
     assert tree(store, base) == {
-        "./a": ("0", 0o640, "2"), "./d": ("5", 0o750, ""), "./d/y": ("0", 0o640, "y"), "./h": ("0", 0o640, "1"),
-        "./l": ("2", 0o640, "a"), "./o": ("5", 0o750, ""), "./o/new": ("0", 0o640, "n"), "./z.cap": ("0", 0o640, "c"),
+        "./a": ("0", 0o640, "2"),
+        "./d": ("5", 0o750, ""), "./d/y": ("0", 0o640, "y"), "./h": ("0", 0o640, "1"),
+        "./l": ("2", 0o640, "a"),
+        "./o": ("5", 0o750, ""), "./o/new": ("0", 0o640, "n"), "./z.cap": ("0", 0o640, "c"),
     }  # fmt: skip
     with tarfile.open(store.place(base.rootfs)) as archive:
         member = archive.getmember("./z.cap")

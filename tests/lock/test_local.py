@@ -71,7 +71,8 @@ def test_the_checkout_does_not_matter(tmp_path: Path, store: Store) -> None:
 def test_ignore_files(tmp_path: Path, store: Store) -> None:
     make(tmp_path, {
         ".git/HEAD": "", ".gitignore": "*.o\n/build\n!keep.o\n", ".dockerignore": "# c\nsecret\n*.log\n",
-        "a.c": "", "a.o": "", "keep.o": "", "build/x": "", "sub/build/y": "", "sub/.gitignore": "local\n!b.o\n",
+        "a.c": "", "a.o": "", "keep.o": "", "build/x": "", "sub/build/y": "",
+        "sub/.gitignore": "local\n!b.o\n",
         "sub/local": "", "sub/b.o": "", "secret": "", "sub/secret": "", "run.log": "", "sub/run.log": "",
         "containers/x/Dockerfile": "", ".reproc/state": "", "repro.lock": "", "sub/containers/kept": "",
     })  # fmt: skip

@@ -56,8 +56,8 @@ def publish(server: Server, name: str, files: dict[str, bytes], *, digests: bool
 
 @pytest.fixture
 def index(server: Server) -> Server:
-    many = ("cp311-cp311-manylinux_2_17_x86_64", "cp311-cp311-manylinux_2_28_x86_64", "cp311-cp311-manylinux_2_39_x86_64",
-            "cp310-cp310-manylinux_2_17_x86_64", "cp311-cp311-macosx_11_0_arm64")  # fmt: skip
+    many = [f"cp311-cp311-manylinux_2_{minor}_x86_64" for minor in (17, 28, 39)]
+    many += ["cp310-cp310-manylinux_2_17_x86_64", "cp311-cp311-macosx_11_0_arm64"]
     publish(
         server, "native", {f"native-1.0-{tag}.whl": wheel("native", "1.0") + tag.encode() for tag in many}
     )

@@ -45,7 +45,7 @@ def target(*packages: str, name: str = "cpu") -> TargetRequest:
 
 
 class World:
-    """A spec's folder, and an mmdebstrap that packs the packages' names (the real one is in test_bootstrap)."""
+    """A spec's folder, and an mmdebstrap that packs a text (the real one is in test_bootstrap)."""
 
     def __init__(self, folder: Path, store: Store, site: Site) -> None:
         self.folder, self.store, self.site = folder, store, site

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from reproc.version import VERSION
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; returns the process's exit code."""
+    gc.freeze()  # what is imported stays; looking through it again and again is in vain
     try:
         call = parse(sys.argv[1:] if arguments is None else arguments)
     except UsageError as problem:

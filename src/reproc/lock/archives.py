@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import field
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from reproc.record import record
 
@@ -134,11 +133,15 @@ def _deb822(text: str) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 
 def _usable(uri: str) -> bool:
+    from urllib.parse import urlsplit
+
     return urlsplit(uri).scheme in ("http", "https", "file")
 
 
 def _archive(uri: str, suites: tuple[str, ...]) -> str | None:
     """Which of the known archives an address serves."""
+    from urllib.parse import urlsplit
+
     last = urlsplit(uri).path.rpartition("/")[2]
     if last in COMPONENTS:
         return last

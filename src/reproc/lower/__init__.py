@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 from reproc import catalog, model
 from reproc.check import Target, place_of_code, place_of_data
-from reproc.check.tools import default_tools, tools_in_image, tools_of
+from reproc.check.tools import tools_in_image, tools_of
 from reproc.graph import (
     MOUNT,
     Base,
@@ -35,7 +35,6 @@ from reproc.lock.requests import (
     GitRequest,
     LocalRequest,
     TargetRequest,
-    toolset_name,
 )
 from reproc.lower import packages
 from reproc.lower.environment import TOOLS as TOOLS_DIRECTORY
@@ -158,7 +157,6 @@ class _Lowering:
                     steps.append(self._place(key))
                     placed.add(key)
             steps += self._scripts(build, common)
-            steps.append(_check_kept(build))
         return Stage(stage.name, FromStage("base"), tuple(steps), first.origin)
 
     def _kept(self, name: str, stages: list[Stage]) -> CopyKept:
@@ -291,15 +289,3 @@ class _Lowering:
         if self.shape is Shape.STANDALONE and isinstance(self.request.base, BootstrapRequest):
             notes.append("The base is bootstrapped: run `sh containers/bootstrap.sh` once before.")
         return notes
-
-
-def _check_kept(build: model.Build) -> Run:
-    """Fails where a kept path is not there, or is itself a link (which no copy across stages keeps)."""
-    lines: list[str] = []
-    for path in build.keep:
-        word = quote(path.text)
-        missing = quote(f"reproc: build {build.name} made no {path.text}, which it is to keep")
-        link = quote(f"reproc: {path.text} is a symbolic link; keep what it points at")
-        lines.append(f"[ -e {word} ] || [ -L {word} ] || {{ echo {missing} >&2; exit 1; }}")
-        lines.append(f"[ ! -L {word} ] || {{ echo {link} >&2; exit 1; }}")
-    return Run(f"what build {build.name} keeps", tuple(lines), origin=build.keep[0].origin)

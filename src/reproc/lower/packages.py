@@ -12,6 +12,7 @@ from reproc.lower.plan import Shape
 from reproc.source import Span
 from reproc.target import quote
 
+_PIP = "--quiet --disable-pip-version-check --no-cache-dir"
 VOLATILE = (
     "/var/cache/apt/pkgcache.bin",
     "/var/cache/apt/srcpkgcache.bin",
@@ -87,11 +88,11 @@ def install_wheels(
     if not locked.wheels:
         return (Run(title, (make,), origin=origin),)
     pip = f"{locked.prefix}/bin/pip"
-    install = f"{pip} install --quiet --disable-pip-version-check --no-cache-dir --no-deps --no-index --find-links {directory} --require-hashes --requirement {requirements}"
+    install = f"{pip} install {_PIP} --no-deps --no-index --find-links {directory} --require-hashes -r {requirements}"
     write = WriteFile(f"Python packages of {locked.prefix}", requirements, listed, 0o644, origin)
     if shape is Shape.VENDORED:
         return (write, Run(title, (make, install), mounts=(f"wheels/{locked.name}",), origin=origin))
-    download = f"{pip} download --quiet --disable-pip-version-check --no-cache-dir --no-deps --only-binary :all: --require-hashes --dest {directory} --requirement {requirements}"
+    download = f"{pip} download {_PIP} --no-deps --only-binary :all: --require-hashes -d {directory} -r {requirements}"
     lines = (make, f"mkdir -p {directory}", download, install, f"rm -rf {MOUNT}/wheels")
     return (write, Run(title, lines, network=True, origin=origin))
 
@@ -110,7 +111,7 @@ def install_floating_python(request: PythonRequest, origin: Span | None) -> tupl
     )
     commands = (
         f"{request.interpreter} -m venv {request.prefix}",
-        f"{request.prefix}/bin/pip install --quiet --disable-pip-version-check --no-cache-dir --only-binary :all: --requirement {requirements}",
+        f"{request.prefix}/bin/pip install {_PIP} --only-binary :all: -r {requirements}",
     )
     return (write, Run(f"Python environment {request.prefix}", commands, network=True, origin=origin))
 

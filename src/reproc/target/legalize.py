@@ -8,6 +8,7 @@ from reproc.diagnostics.codes.build import TOO_MANY_LAYERS
 from reproc.diagnostics.diagnostic import Outcome, error
 from reproc.graph import BuildGraph, CopyKept, FromStage, Run, Stage
 from reproc.record import replace
+from reproc.source import Span
 from reproc.target.backend import Feature, LegalGraph
 from reproc.target.layers import MOST_LAYERS, plan_layers
 from reproc.target.quoting import quote
@@ -60,21 +61,26 @@ def _with_kept_checked(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
 
     `COPY --from` follows a link that is named itself and tar does not, so such a path is refused in both.
     """
-    kept = kept_paths(stages)
-    return tuple(
-        replace(stage, steps=(*stage.steps, _kept_check(kept[stage.name]))) if stage.name in kept else stage
-        for stage in stages
-    )
+    checks: dict[str, list[Run]] = {}
+    seen: set[tuple[str, str]] = set()
+    for step in (step for stage in stages for step in stage.steps):
+        if not isinstance(step, CopyKept):
+            continue
+        new = tuple(dict.fromkeys(path for path in step.paths if (step.stage, path) not in seen))
+        seen.update((step.stage, path) for path in new)
+        if new:
+            checks.setdefault(step.stage, []).append(_kept_check(new, step.origin))
+    return tuple(replace(stage, steps=(*stage.steps, *checks.get(stage.name, ()))) for stage in stages)
 
 
-def _kept_check(paths: tuple[str, ...]) -> Run:
+def _kept_check(paths: tuple[str, ...], origin: Span | None) -> Run:
     lines: list[str] = []
     for path in paths:
         link = quote(f"reproc: {path} is a symbolic link: keep what it points at")
         nothing = quote(f"reproc: {path} is to be kept, but nothing made it")
         lines.append(f"if [ -L {quote(path)} ]; then echo {link} >&2; exit 1; fi")
         lines.append(f"if [ ! -e {quote(path)} ]; then echo {nothing} >&2; exit 1; fi")
-    return Run("check what is kept", tuple(lines))
+    return Run("check what is kept", tuple(lines), origin=origin)
 
 
 def _inlined(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:

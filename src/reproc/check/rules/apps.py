@@ -10,7 +10,8 @@ from reproc.diagnostics.codes import rules as codes
 from reproc.folder import Folder
 
 _TAKEN = frozenset(
-    "bash cat cd cp dash env exec export ln ls mkdir mv perl pip printf python python3 rm sed set sh tar test true".split()
+    "bash cat cd cp dash env exec export ln ls mkdir mv perl pip printf python python3 rm sed set sh tar test "
+    "true".split()
 )
 """What recipes, entry scripts and tests call by name while the apps' directory is first on PATH."""
 

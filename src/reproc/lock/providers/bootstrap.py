@@ -10,12 +10,10 @@ import os
 import re
 import shutil
 import signal
-import subprocess
 from collections import deque
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
-from importlib.resources import files
 from string import Template
 
 from reproc.catalog import Release, release
@@ -104,6 +102,8 @@ def tool() -> str:
                 purpose="making a base from the distribution's archive",
                 advice=f"install the package `{package}`, or leave out `from bootstrap`",
             )
+    import subprocess
+
     said = subprocess.run(["mmdebstrap", "--version"], capture_output=True, text=True, check=False).stdout
     return " ".join(said.split()) or "mmdebstrap"
 
@@ -139,6 +139,8 @@ def make(recipe: Recipe, store: Store, progress: Progress) -> tuple[str, int]:
 def _run(command: Sequence[str], environment: dict[str, str], progress: Progress) -> None:
     """Runs it in a process group of its own and tells what it says; ends it if this process is stopped."""
     said: deque[str] = deque(maxlen=_SAID)
+    import subprocess
+
     process = subprocess.Popen(
         command,
         env=environment,
@@ -182,4 +184,8 @@ def _advice(said: str) -> str | None:
 
 @cache
 def _template() -> str:
-    return files(__package__).joinpath("bootstrap.sh").read_text(encoding="utf-8")
+    import pkgutil
+
+    data = pkgutil.get_data(__package__, "bootstrap.sh")
+    assert data is not None, "the script is part of the package"
+    return data.decode()

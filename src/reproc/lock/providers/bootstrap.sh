@@ -79,6 +79,7 @@ RELEASE
 REPROC_SOURCES='$SOURCES'
 export REPROC_SOURCES
 if [ "$$(id -u)" = 0 ]; then mode=root; else mode=unshare; fi
+# shellcheck disable=SC2016 # the "$$1" in the hooks is for the shells that mmdebstrap starts
 mmdebstrap --mode="$$mode" --variant=minbase --include=$NAMES \
     --format=tar --skip=output/dev --architectures=$ARCHITECTURE \
     --customize-hook='printf "%s\n" "$$REPROC_SOURCES" > "$$1/etc/apt/sources.list"' \
