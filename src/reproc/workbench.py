@@ -34,14 +34,14 @@ def prepare(
     project: Project, requests: tuple[TargetRequest, ...], names: tuple[str, ...], progress: Progress
 ) -> Outcome[tuple[TargetPlan, ...]]:
     """Contexts for some targets and back ends (all if none is named), ready to be built without a network."""
-    store = Store(default_root())
     found: list[Diagnostic] = []
     plans: list[TargetPlan] = []
     try:
         folder = state_folder(project.folder.root)
-        for request in requests:
-            plan = _target(project, request, names, folder, store, progress, found)
-            plans.extend(() if plan is None else (plan,))
+        with Store(default_root()) as store:
+            for request in requests:
+                plan = _target(project, request, names, folder, store, progress, found)
+                plans.extend(() if plan is None else (plan,))
     except OSError as problem:
         found.append(
             error(

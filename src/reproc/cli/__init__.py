@@ -34,7 +34,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except KeyboardInterrupt:
         console.say("interrupted")
-        return INTERRUPTED
+        sys.stdout.flush()
+        sys.stderr.flush()
+        # not `return`: the interpreter would wait for transfers that other threads are in
+        os._exit(INTERRUPTED)
     except BrokenPipeError:
         # the reader of our output has seen enough; a second flush at exit must not complain
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -151,8 +151,11 @@ def workers() -> Iterator[ThreadPoolExecutor]:
     pool = ThreadPoolExecutor(WORKERS)
     try:
         yield pool
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    except BaseException:
+        # a transfer may hang for minutes; nobody who interrupts wants to wait for it
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
 
 
 def together(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:

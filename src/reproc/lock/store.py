@@ -51,6 +51,15 @@ class Store:
         self._damaged: list[str] = []
         self._guard = threading.Lock()
         self._names = 0
+        self._open: set[Path] = set()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Removes what threads that were left alone still have open."""
+        for path in tuple(self._open):
+            _remove(path)
 
     def place(self, sha256: str) -> Path:
         """Where the file with that digest stands, if it is there."""
@@ -134,13 +143,12 @@ class Store:
         folder = self.root / "temporary"
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / self._unique()
+        self._open.add(path)
         try:
             yield path
         finally:
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
+            _remove(path)
+            self._open.discard(path)
 
     def recall(self, area: str, key: str) -> bytes | None:
         """What was remembered under `key`; a hint that has to be checked, not a fact."""
@@ -183,3 +191,10 @@ class Store:
         with self._guard:
             self._names += 1
             return f"{os.getpid()}-{os.urandom(4).hex()}-{self._names}"
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

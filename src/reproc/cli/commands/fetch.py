@@ -29,13 +29,14 @@ def run(options: Namespace, console: Console) -> int:
     requests = chosen(project, options.target, console)
     if isinstance(requests, int):
         return requests
-    store, progress = Store(default_root()), console.progress()
-    code = DONE
-    for request in requests:
-        locked = project.locked(request.name)
-        assert project.lock is not None and locked is not None, "a lock that fits has every target"
-        outcome = fetch(project.lock, locked, project.folder.root, store, progress)
-        console.show(outcome.diagnostics)
-        if outcome.errors:
-            code = LACKING if any(each.code in UNREACHABLE for each in outcome.diagnostics) else WRONG_CALL
+    progress, code = console.progress(), DONE
+    with Store(default_root()) as store:
+        for request in requests:
+            locked = project.locked(request.name)
+            assert project.lock is not None and locked is not None, "a lock that fits has every target"
+            outcome = fetch(project.lock, locked, project.folder.root, store, progress)
+            console.show(outcome.diagnostics)
+            if outcome.errors:
+                unreachable = any(each.code in UNREACHABLE for each in outcome.diagnostics)
+                code = LACKING if unreachable else WRONG_CALL
     return code

@@ -60,11 +60,11 @@ def run(options: Namespace, console: Console) -> int:
     if options.check and stale:
         console.show((error(codes.STALE_LOCK, None, targets=", ".join(stale)),))
         return DOES_NOT_HOLD
-    store, now = Store(default_root()), int(time.time())
-    progress = Silent() if options.check else console.progress()
-    resolved = resolve(
-        asked.value, path.parent, store, progress, now=now, previous=old, update=options.update_all
-    )
+    progress, now = Silent() if options.check else console.progress(), int(time.time())
+    with Store(default_root()) as store:
+        resolved = resolve(
+            asked.value, path.parent, store, progress, now=now, previous=old, update=options.update_all
+        )
     console.show(resolved.diagnostics)
     if resolved.value is None:
         unreachable = any(each.code in UNREACHABLE for each in resolved.diagnostics)

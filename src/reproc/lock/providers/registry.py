@@ -34,7 +34,7 @@ _TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
 _LIMIT = 8 << 20
 """The largest manifest or configuration that is read, in bytes."""
 _HUB = "docker.io"
-_HUB_INTERFACE = f"registry-1.{_HUB}"
+_HUB_INTERFACE = "registry-1.docker.io"
 _HUB_LOGIN = f"https://index.{_HUB}/v1/"
 
 
