@@ -23,6 +23,10 @@ eval "$settings"
 
 title "3 of 5: reproc lock $spec"
 reproc lock "$spec"
+if ! reproc fetch "$spec"; then
+    say "Not everything that $spec/repro.lock names can be had from here; it is locked anew, as of today."
+    reproc lock --update-all "$spec" || say "That cannot be done here either; the lock stays as it is."
+fi
 
 title "4 of 5: reproc compile $spec"
 reproc compile "$spec"
@@ -33,7 +37,7 @@ reproc verify "$spec" || status=$?
 
 case $status in
 0) [ $engines_complete = yes ] || say "Not verified: the engines marked ✗ above." ;;
-3) say "Compiled, but not verified: no engine is here. The recipes are in $spec/containers/." ; status=0 ;;
+3) say "Compiled, but not verified, for the reason above. The recipes are in $spec/containers/." ; status=0 ;;
 esac
 [ -z "${DOCKER_HOST:-}" ] || [ -z "$settings" ] || say "The Docker daemon that this started goes on; tools/stop-engines.sh stops it."
 exit $status

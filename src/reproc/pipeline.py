@@ -8,6 +8,7 @@ from pathlib import Path
 from reproc.check import CheckedSpec, check
 from reproc.diagnostics import Outcome, error
 from reproc.diagnostics.codes import cli as codes
+from reproc.diagnostics.diagnostic import in_source_order
 from reproc.folder import Folder
 from reproc.graph import BuildGraph
 from reproc.lock import file as lock_file
@@ -65,7 +66,7 @@ def checked(path: Path, shown: str) -> Outcome[tuple[SourceFile, CheckedSpec]]:
     if parsed.value is None:
         return Outcome(None, parsed.diagnostics)
     result = check(parsed.value, Folder(path.parent))
-    found = parsed.diagnostics + result.diagnostics
+    found = in_source_order(parsed.diagnostics + result.diagnostics)
     if result.value is None or parsed.errors:
         return Outcome(None, found)
     return Outcome((source.value, result.value), found)

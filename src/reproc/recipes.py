@@ -6,6 +6,7 @@ import hashlib
 import json
 
 from reproc.diagnostics import Diagnostic, Outcome
+from reproc.diagnostics.diagnostic import once
 from reproc.lock.model import BootstrapBase, Lock
 from reproc.lock.requests import BootstrapRequest, TargetRequest
 from reproc.lower import Shape, base_archive
@@ -42,13 +43,13 @@ def recipes(
     for request in requests:
         files += _recipes_of(project, request, names, found)
     if any(each.code.id.startswith("E") for each in found):
-        return Outcome(None, tuple(found))
+        return Outcome(None, once(found))
     bootstrap = _bootstrap(project, requests)
     files += [RecipeFile("bootstrap.sh", bootstrap, executable=True)] if bootstrap else []
     docker = [file for file in files if file.path.endswith("/Dockerfile")]
     files += [RecipeFile("docker-bake.hcl", _bake(docker, folder))] if docker else []
     files.sort(key=lambda file: file.path)
-    return Outcome((*files, RecipeFile("manifest.json", _manifest(project, files, folder))), tuple(found))
+    return Outcome((*files, RecipeFile("manifest.json", _manifest(project, files, folder))), once(found))
 
 
 def _recipes_of(

@@ -12,7 +12,7 @@ from reproc.check.rules.builds import in_order
 from reproc.check.targets import unknown_targets
 from reproc.diagnostics import Diagnostic, Outcome
 from reproc.diagnostics.codes.rules import NO_BASE
-from reproc.diagnostics.diagnostic import Severity, in_source_order
+from reproc.diagnostics.diagnostic import Severity, in_source_order, once
 from reproc.folder import Folder
 from reproc.record import replace
 from reproc.source import Span
@@ -37,7 +37,7 @@ def check(tree: SpecTree, folder: Folder) -> Outcome[CheckedSpec]:
         *(each for target in targets for rule in RULES for each in rule(target, folder)),
     ]
     sound = [each for each in found if not any(each.span and each.span.within(span) for span in broken)]
-    diagnostics = in_source_order(_once([*reader.diagnostics, *sound]))
+    diagnostics = in_source_order(once([*reader.diagnostics, *sound]))
     if any(each.severity is Severity.ERROR for each in diagnostics):
         return Outcome(None, diagnostics)
     ordered = tuple(replace(target, builds=in_order(target.builds)) for target in targets)
@@ -53,11 +53,3 @@ def _broken(tree: SpecTree, diagnostics: list[Diagnostic]) -> Iterator[Span]:
     for statement in (*shared, *(each for block in targets for each in block)):
         if any(each.span and each.span.within(statement.span) for each in diagnostics):
             yield statement.span
-
-
-def _once(diagnostics: list[Diagnostic]) -> list[Diagnostic]:
-    """Without what several targets that share a statement say alike."""
-    seen: dict[tuple[object, ...], Diagnostic] = {}
-    for each in diagnostics:
-        seen.setdefault((each.code.id, each.span, each.message), each)
-    return list(seen.values())

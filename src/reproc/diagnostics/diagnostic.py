@@ -115,3 +115,11 @@ def in_source_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]
         return (False, span.source.path, span.start, span.end, diagnostic.code.id)
 
     return tuple(sorted(diagnostics, key=key))
+
+
+def once(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """Without what several targets or back ends say alike, in the order in which it was first said."""
+    seen: dict[tuple[object, ...], Diagnostic] = {}
+    for each in diagnostics:
+        seen.setdefault((each.code.id, each.span, each.message), each)
+    return tuple(seen.values())
