@@ -20,8 +20,8 @@ from compile_vs_peers import QUICKSTART, own_copy  # noqa: E402  (a script's nei
 
 WORLD = frozenset(["docker", "dulwich", "lark", "pydantic", "requests", "spython", "urllib3", "uv"])
 HEAVY = {
-    "compile": WORLD | {"rich", "shtab"},
-    "--version": WORLD | {"rich", "shtab", "jinja2"},
+    "compile": WORLD | {"rich"},
+    "--version": WORLD | {"rich", "jinja2"},
     "--help": WORLD | {"jinja2"},
 }
 

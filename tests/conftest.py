@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -23,6 +24,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         dest="update_golden",
         help="write the golden files anew instead of comparing; a person reads the diff",
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A suite that was started in the background ignores interrupts, and so would the children it interrupts."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -9,10 +9,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
+from document_contract import Manifest, Report
 
 pytestmark = [pytest.mark.network, pytest.mark.slow, pytest.mark.engines("docker", "singularity")]
 
@@ -105,6 +107,20 @@ def verified(project: Path) -> tuple[int, str, Rows]:
     report = json.loads((project / ".reproc" / "report.json").read_text(encoding="utf-8"))
     rows = {(target["name"], row["engine"]): row for target in report["targets"] for row in target["engines"]}
     return done.returncode, done.stderr, rows
+
+
+def test_report_and_manifest_keep_their_contract(
+    verified: tuple[int, str, Rows], project: Path, reproc: Reproc
+) -> None:
+    report = Report.model_validate_json((project / ".reproc" / "report.json").read_bytes())
+    tests = [test for target in report.targets for engine in target.engines for test in engine.tests]
+    assert report.summary.passed == sum(test.status == "passed" for test in tests)
+    assert all(test.reason for test in tests if test.status != "passed")
+    manifest = Manifest.model_validate_json(reproc("compile", "-q", "--json", project).stdout)
+    assert report.lock is not None
+    assert report.lock == manifest.lock
+    for file in manifest.files:
+        assert sha256((project / file.path).read_bytes()).hexdigest() == file.sha256
 
 
 @pytest.mark.parametrize("engine", ENGINES)

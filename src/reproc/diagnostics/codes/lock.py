@@ -48,7 +48,7 @@ PLATFORM = Code(
 # Distribution packages
 UNKNOWN_RELEASE = Code(
     "E0410",
-    "unknown-release",
+    "release-not-known-here",
     "nothing is known of the release `{release}` of `{distribution}`",
     help=("known releases: {known}",),
 )
@@ -104,7 +104,7 @@ NO_PACKAGE_DATABASE = Code(
 # Python packages
 BAD_REQUIREMENT = Code(
     "E0420",
-    "bad-requirement",
+    "unreadable-requirement",
     "`{text}` is not a requirement: {reason}",
     help=("write it as in PEP 508, such as `numpy==1.26.4`",),
 )
@@ -116,7 +116,7 @@ REQUIREMENT_OPTION = Code(
 )
 DIRECT_REQUIREMENT = Code(
     "E0422",
-    "direct-requirement",
+    "requirement-with-address",
     "`{name}` is asked for by its address",
     help=("declare it as `code {name}` and install it from there in a `build`",),
 )
@@ -198,7 +198,7 @@ GIT_CHANGED = Code(
 SUBMODULES = Code("W0401", "submodules-left-out", "`{url}` has submodules, which are not included: {paths}")
 
 # Images and base file systems
-BAD_REFERENCE = Code("E0450", "bad-image-reference", "`{reference}` is not an image reference: {reason}")
+BAD_REFERENCE = Code("E0450", "unreadable-image-reference", "`{reference}` is not an image reference: {reason}")
 UNKNOWN_IMAGE = Code(
     "E0451", "unknown-image", "the registry `{registry}` has no image `{reference}`", help=("{advice}",)
 )
