@@ -185,6 +185,6 @@ def _diagnostic(diagnostic: Diagnostic) -> dict[str, Any]:
 
 def write(document: Mapping[str, Any], path: Path) -> None:
     """Writes a report, whole or not at all; raises OSError."""
-    # a lone surrogate cannot come from an engine's output, but may from a file name
     text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    # a lone surrogate cannot come from an engine's output, but may from a file name
     write_atomically(path, text.encode("utf-8", "replace"))

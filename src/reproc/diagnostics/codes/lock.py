@@ -198,7 +198,9 @@ GIT_CHANGED = Code(
 SUBMODULES = Code("W0401", "submodules-left-out", "`{url}` has submodules, which are not included: {paths}")
 
 # Images and base file systems
-BAD_REFERENCE = Code("E0450", "unreadable-image-reference", "`{reference}` is not an image reference: {reason}")
+BAD_REFERENCE = Code(
+    "E0450", "unreadable-image-reference", "`{reference}` is not an image reference: {reason}"
+)
 UNKNOWN_IMAGE = Code(
     "E0451", "unknown-image", "the registry `{registry}` has no image `{reference}`", help=("{advice}",)
 )

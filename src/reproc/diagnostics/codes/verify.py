@@ -60,8 +60,3 @@ REQUIREMENT_MISSING = Code(
     label="needed here",
     help=("leave out `--require {word}` to skip such tests",),
 )
-REPORT_UNWRITABLE = Code(
-    "E0610",
-    "report-unwritable",
-    "the report `{path}` cannot be written: {reason}",
-)
