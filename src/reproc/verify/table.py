@@ -53,8 +53,9 @@ def table(report: Report, *, width: int = 80, color: bool = False) -> str:
         console.print()
     for line in lines:
         console.print(Text(line), soft_wrap=False)
-    console.print()
-    console.print(Text(_sums(report)))
+    if any(report.counts.values()):
+        console.print()
+        console.print(Text(_sums(report)))
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from argparse import Namespace
+from collections.abc import Iterator
 from pathlib import Path
 
 from reproc.cli.arguments import Parser, chosen, load
@@ -124,11 +125,17 @@ def _verify(
     except OSError as problem:
         console.show((error(codes.NOT_WRITABLE, None, path=problem.filename, problem=problem.strerror),))
         return WRONG_CALL
-    _print(report, document, options.json, console)
+    _print(report, document, plans, options.json, console)
     return report.exit_code
 
 
-def _print(report: Report, document: dict[str, object], as_json: bool, console: Console) -> None:
+def _print(
+    report: Report,
+    document: dict[str, object],
+    plans: tuple[TargetPlan, ...],
+    as_json: bool,
+    console: Console,
+) -> None:
     import json
     import sys
 
@@ -136,5 +143,18 @@ def _print(report: Report, document: dict[str, object], as_json: bool, console: 
 
     if as_json:
         print(json.dumps(document, indent=2, ensure_ascii=False))
-    else:
-        print(table(report, color=console.colored(sys.stdout)), end="")
+        return
+    print(table(report, color=console.colored(sys.stdout)), end="")
+    for line in _images(report, plans):
+        print(line)
+
+
+def _images(report: Report, plans: tuple[TargetPlan, ...]) -> Iterator[str]:
+    """What each image that was built is called in its engine: a tag, or the path of a SIF."""
+    tags = {(plan.name, recipe.backend): recipe.tag for plan in plans for recipe in plan.recipes.values()}
+    for target in report.targets:
+        for row in target.engines:
+            if row.build is not None and row.build.image is not None:
+                sif = Path(row.build.image)
+                name = os.path.relpath(sif) if sif.suffix == ".sif" else tags[target.name, "docker"]
+                yield f"{target.name}, {row.engine}: {name}"
