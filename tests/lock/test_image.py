@@ -277,4 +277,4 @@ def test_names(text: str, full: str) -> None:
 def test_bad_names(text: str) -> None:
     with pytest.raises(Problem) as caught:
         parsed(text, None)
-    assert caught.value.diagnostics[0].code.name == "bad-image-reference"
+    assert caught.value.diagnostics[0].code.name == "unreadable-image-reference"

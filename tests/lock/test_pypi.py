@@ -160,12 +160,12 @@ def test_requirements_files() -> None:
         ("--index-url https://example.org", "requirements-option", "REPROC_MIRROR_PYPI"),
         ("-r other.txt", "requirements-option", "`requirements`"),
         ("--pre", "requirements-option", "leave it out"),
-        ("git+https://github.com/a/b.git@v1#egg=b", "direct-requirement", "`code b`"),
-        ("git+https://github.com/a/b.git", "direct-requirement", "`code b`"),
-        ("x @ https://example.org/x.whl", "direct-requirement", "`code x`"),
-        ("./x", "direct-requirement", "`code x`"),
-        ("a b", "bad-requirement", "PEP 508"),
-        ("a==", "bad-requirement", "PEP 508"),
+        ("git+https://github.com/a/b.git@v1#egg=b", "requirement-with-address", "`code b`"),
+        ("git+https://github.com/a/b.git", "requirement-with-address", "`code b`"),
+        ("x @ https://example.org/x.whl", "requirement-with-address", "`code x`"),
+        ("./x", "requirement-with-address", "`code x`"),
+        ("a b", "unreadable-requirement", "PEP 508"),
+        ("a==", "unreadable-requirement", "PEP 508"),
     ],
 )
 def test_lines_that_are_refused(line: str, name: str, words: str) -> None:
