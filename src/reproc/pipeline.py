@@ -12,7 +12,6 @@ from reproc.diagnostics.diagnostic import in_source_order
 from reproc.folder import Folder
 from reproc.graph import BuildGraph
 from reproc.lock import file as lock_file
-from reproc.lock import vendor
 from reproc.lock.model import Lock, LockedTarget, TreeEntry
 from reproc.lock.requests import LocalRequest, TargetRequest, requests
 from reproc.lower import Plan, Shape, lower
@@ -127,8 +126,11 @@ def graph(project: Project, request: TargetRequest, shape: Shape) -> Outcome[Bui
         spec_path=Path(project.source.path).name,
         listed=listed.value,
     )
-    vendored = vendor.inputs(locked) if shape is Shape.VENDORED and locked is not None else ()
-    return Outcome(lower(plan, request, shape, vendored))
+    if shape is Shape.STANDALONE or locked is None:
+        return Outcome(lower(plan, request, shape))
+    from reproc.lock.vendor import inputs
+
+    return Outcome(lower(plan, request, shape, inputs(locked)))
 
 
 def _listed(project: Project, request: TargetRequest) -> Outcome[dict[str, tuple[TreeEntry, ...]]]:

@@ -14,12 +14,22 @@ from reproc.lock.requests import TargetRequest
 from reproc.pipeline import Project, project
 
 
+class _Help(argparse.HelpFormatter):
+    """Help of a fixed width: to ask the terminal for its own costs an import at every start."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=96)
+
+
 class Parser(argparse.ArgumentParser):
     """A command's arguments; wrong ones exit with 2, in our words."""
 
     def __init__(self, command: str, summary: str) -> None:
         super().__init__(
-            prog=f"reproc {command}", description=summary[0].upper() + summary[1:] + ".", allow_abbrev=False
+            prog=f"reproc {command}",
+            description=summary[0].upper() + summary[1:] + ".",
+            allow_abbrev=False,
+            formatter_class=_Help,
         )
 
     def spec(self) -> None:

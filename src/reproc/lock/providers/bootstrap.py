@@ -8,22 +8,24 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 from collections import deque
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
 from string import Template
+from typing import TYPE_CHECKING
 
 from reproc.catalog import Release, release
 from reproc.diagnostics.codes import lock as codes
 from reproc.lock import archives
 from reproc.lock.model import BootstrapBase, Deb, Lock
 from reproc.lock.problem import problem
-from reproc.lock.store import Store
 from reproc.progress import Progress
 from reproc.record import record
+
+if TYPE_CHECKING:
+    from reproc.lock.store import Store
 
 FOLDER = ".reproc/base"
 _SAID = 30
@@ -92,6 +94,8 @@ def recipe_of(base: BootstrapBase, lock: Lock, platform: str) -> Recipe:
 
 def tool() -> str:
     """The tool that makes root file systems here, with its version; raises `Problem` if there is none."""
+    import shutil
+
     needed = {"mmdebstrap": "mmdebstrap", "dpkg-deb": "dpkg", "apt-get": "apt", "sha256sum": "coreutils"}
     for program, package in needed.items():
         if shutil.which(program) is None:
