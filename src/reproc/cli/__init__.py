@@ -16,7 +16,7 @@ from reproc.version import VERSION
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; returns the process's exit code."""
-    gc.set_threshold(100_000, 50, 50)  # what is imported stays; looking through it again and again is in vain
+    gc.disable()  # `Console.progress` turns it on again: only long work leaves anything to collect
     try:
         call = parse(sys.argv[1:] if arguments is None else arguments)
     except UsageError as problem:

@@ -46,9 +46,12 @@ class Console:
 
     def progress(self) -> Progress:
         """How long work is shown: live on a terminal, a line a task elsewhere, nothing with `-q`."""
+        import gc
+
         from reproc.cli.live import Live, Plain
         from reproc.progress import Silent
 
+        gc.enable()
         if self.quiet:
             return Silent()
         terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not self.verbose

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 from collections import deque
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -144,6 +143,7 @@ def _run(command: Sequence[str], environment: dict[str, str], progress: Progress
     """Runs it in a process group of its own and tells what it says; ends it if this process is stopped."""
     said: deque[str] = deque(maxlen=_SAID)
     import subprocess
+    from signal import SIGTERM
 
     process = subprocess.Popen(
         command,
@@ -164,7 +164,7 @@ def _run(command: Sequence[str], environment: dict[str, str], progress: Progress
         status = process.wait()
     except BaseException:
         # mmdebstrap unmounts and removes what it made when it is asked to end
-        os.killpg(process.pid, signal.SIGTERM)
+        os.killpg(process.pid, SIGTERM)
         process.wait(30)
         raise
     if status != 0:
