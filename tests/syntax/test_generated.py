@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -80,3 +81,9 @@ def test_the_parser_is_found_and_lark_only_where_needed(repository: Path, before
         text=True,
     )
     assert told.stdout.strip() == loaded
+
+
+@pytest.mark.parametrize("file", ["grammar/reproc_grammar/repro.lark", "src/reproc/syntax/quoted.py"])
+def test_no_group_is_possessive(repository: Path, file: str) -> None:
+    """Python before 3.11.5 misreads them (python/cpython#106052); a possessive character class is fine."""
+    assert not re.findall(r"\)(?:[*+?]|\{\d*,?\d*\})\+", (repository / file).read_text(encoding="utf-8"))
