@@ -1,8 +1,8 @@
 """The classes of the corridor's values: dataclasses that are cheap to make.
 
-`dataclass(frozen=True)` compiles six methods for each class, half a millisecond of every start of reproc for
-each of a hundred classes. Here only `__init__` is compiled; equality, hash and text are shared functions, and
-that nobody assigns to a value is left to the type checker.
+`dataclass(frozen=True)` compiles six methods for each class, most of a millisecond of every start of reproc for
+each of more than a hundred classes. Here nothing is compiled: making, equality, hash and text are shared
+functions, and that nobody assigns to a value is left to the type checker.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast, dataclass_transform, overload
 
 T = TypeVar("T")
+_NOTHING = dataclasses.MISSING
 
 
 @overload
@@ -27,7 +28,9 @@ def record(
     """Makes a class of immutable values; with `eq=False` a value is equal only to itself."""
 
     def make(cls: type[T]) -> type[T]:
-        made = dataclasses.dataclass(eq=False, repr=False, kw_only=kw_only)(cls)
+        made = dataclasses.dataclass(init=False, eq=False, repr=False, kw_only=kw_only)(cls)
+        _remember(made)
+        made.__init__ = _initialise  # type: ignore[method-assign]
         made.__repr__ = _text  # type: ignore[method-assign]
         if eq:
             made.__eq__ = _equal  # type: ignore[method-assign]
@@ -35,6 +38,31 @@ def record(
         return made
 
     return make if cls is None else make(cls)
+
+
+def _remember(cls: Any) -> None:
+    """Keeps what making a value needs to know of its class."""
+    known = dataclasses.fields(cls)
+    cls._size_ = len(known)
+    cls._positional_ = tuple(each.name for each in known if not each.kw_only)
+    cls._defaults_ = {each.name: each.default for each in known if each.default is not _NOTHING}
+    cls._factories_ = tuple(
+        (each.name, each.default_factory) for each in known if each.default_factory is not _NOTHING
+    )
+
+
+def _initialise(self: Any, *values: object, **named: object) -> None:
+    cls = self.__class__
+    members = self.__dict__
+    members |= cls._defaults_
+    members |= zip(cls._positional_, values, strict=False)
+    members |= named
+    for name, make in cls._factories_:
+        if name not in members:
+            members[name] = make()
+    if len(members) != cls._size_ or len(values) > len(cls._positional_):
+        wrong = {each.name for each in dataclasses.fields(cls)} ^ members.keys()
+        raise TypeError(f"{cls.__qualname__} cannot be made: {', '.join(sorted(wrong)) or 'too many values'}")
 
 
 def replace(value: T, **changes: Any) -> T:

@@ -18,13 +18,19 @@ class Command:
 
 COMMANDS = {
     "check": Command("check", "look for mistakes in a spec"),
+    "fmt": Command("fmt", "lay a spec out in the canonical form"),
     "lock": Command("lock", "pin everything that the spec takes from outside"),
     "compile": Command("compile", "write Dockerfiles and Singularity definition files"),
     "fetch": Command("fetch", "fill the store with everything that the lock names"),
     "build": Command("build", "build images"),
     "verify": Command("verify", "build, test, report"),
+    "diff": Command("diff", "say what changes between the environments of two specs"),
+    "targets": Command("targets", "list what a spec can be built into"),
+    "explain": Command("explain", "explain a code of a diagnostic, with an example"),
     "doctor": Command("doctor", "say what this machine can build with, and how to get the rest"),
     "dump": Command("dump", "show what a phase makes of a spec: tree, model, plan, graph"),
+    "schema": Command("schema", "print the language as data, for editors and other programs"),
+    "completion": Command("completion", "print a script that completes reproc's words in a shell"),
 }
 
 
