@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup engines demo test lint types imports docs tests property engine-tests wheel bench imports-cost requirements format clean distclean
+.PHONY: help setup engines demo test lint types imports docs tests property fuzz engine-tests wheel bench imports-cost requirements format clean distclean
 
 # The tools of .venv first, whoever calls; and the daemon that tools/setup-engines.sh may have started.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -27,16 +27,22 @@ engines:  ## Docker and Apptainer, as root on Debian or Ubuntu; says what it can
 test: setup  ## all checks and all tests; engine tests run where the engines are
 	@tools/test.sh
 
-lint types imports docs tests property wheel: setup
+lint types imports tests property wheel: setup
 	@$(NOX) -s $@
+
+docs: setup  ## the pages: the reference anew from the schema, specs checked, links followed
+	@$(NOX) -s reference docs
 
 lint:  ## ruff, shellcheck
 types:  ## mypy --strict
 imports:  ## the floors of ARCHITECTURE.md
-docs:  ## the pages: specs in them are checked, links lead somewhere
 tests:  ## the quick tests
 property:  ## the laws, with hypothesis
 wheel:  ## the wheel: the same bytes twice, complete, works when installed alone
+
+fuzz: setup  ## ten million bytes of damaged specs, guided by coverage (Linux, x86-64)
+	@python -m pip install --quiet --require-hashes -r requirements/fuzz.txt
+	@python tests/fuzz/fuzz_spec.py
 
 engine-tests: setup  ## the tests that build and run images
 	@. tools/engines-env.sh && $(NOX) -s engines

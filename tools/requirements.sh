@@ -18,4 +18,5 @@ lock() { # OUT INPUT…
 lock requirements/runtime.txt pyproject.toml
 lock requirements/build.txt --constraint requirements/runtime.txt --group build
 lock requirements/dev.txt --constraint requirements/runtime.txt pyproject.toml --group dev
+lock requirements/fuzz.txt --group fuzz
 lock benchmarks/peers.txt benchmarks/peers.in

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 from reproc.record import record
@@ -18,8 +20,11 @@ class Folder:
     root: Path
 
     def path(self, relative: str) -> Path:
-        """The real path of a name below the folder; raises OutsideFolder if links lead out of it."""
-        path = (self.root / relative).resolve()
+        """The real path of a name below the folder; raises OutsideFolder if links lead out of it, OSError."""
+        try:
+            path = (self.root / relative).resolve()
+        except RuntimeError:  # Python before 3.13 says so of symbolic links in a circle
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), relative) from None
         if not path.is_relative_to(self.root.resolve()):
             raise OutsideFolder(relative)
         return path
@@ -36,6 +41,7 @@ class Folder:
         path = self.path(relative)
         return tuple(sorted(each.name for each in path.iterdir())) if path.is_dir() else ()
 
-    def read(self, relative: str) -> bytes:
-        """A file's content; raises OSError."""
-        return self.path(relative).read_bytes()
+    def read(self, relative: str, limit: int = -1) -> bytes:
+        """A file's content, or its first `limit` bytes; raises OSError."""
+        with self.path(relative).open("rb") as file:
+            return file.read(limit)

@@ -21,6 +21,12 @@ APPS = "/opt/reproc/bin"
 """The directory of the image that holds the apps; first on PATH."""
 
 
+ENTER = "/opt/reproc/enter"
+"""The script of an image with an `Activation` that starts a command behind it."""
+ACTIVATION = "/opt/reproc/activation"
+"""The script that prints, as shell commands, what activating changes in the environment."""
+
+
 @record
 class Variable:
     """An environment variable with its final value; `$` in it is a plain character."""
@@ -174,6 +180,15 @@ class App:
 
 
 @record
+class Activation:
+    """What runs once before whatever an image is told to run."""
+
+    mark: str
+    """The value of `variable` once it has run: letters and digits, another one for other lines."""
+    variable: str = "REPROC_ACTIVE"
+
+
+@record
 class Runtime:
     """What the finished image says of itself."""
 
@@ -182,6 +197,12 @@ class Runtime:
     """Sorted by name; values hold no newline."""
     apps: tuple[App, ...] = ()
     workdir: str = "/"
+    ports: tuple[int, ...] = ()
+    """Sorted; what its apps listen at."""
+    user: int | None = None
+    """The number of the user that an engine with a choice runs as; None is root."""
+    activation: Activation | None = None
+    """With one, `ENTER` and `ACTIVATION` are in the image."""
 
 
 @record

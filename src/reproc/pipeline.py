@@ -15,6 +15,7 @@ from reproc.lock import file as lock_file
 from reproc.lock.model import Lock, LockedTarget, TreeEntry
 from reproc.lock.requests import LocalRequest, TargetRequest, requests
 from reproc.lower import Plan, Shape, lower
+from reproc.lower.inputs import refusals
 from reproc.record import record
 from reproc.source import SourceFile
 from reproc.syntax import decode, parse
@@ -56,15 +57,15 @@ def read_source(path: Path, shown: str) -> Outcome[SourceFile]:
     return decode(shown, data)
 
 
-def checked(path: Path, shown: str) -> Outcome[tuple[SourceFile, CheckedSpec]]:
-    """The spec, parsed and checked."""
+def checked(path: Path, shown: str, *, warnings: bool = False) -> Outcome[tuple[SourceFile, CheckedSpec]]:
+    """The spec, parsed and checked; with `warnings` also for what bites later."""
     source = read_source(path, shown)
     if source.value is None:
         return Outcome(None, source.diagnostics)
     parsed = parse(source.value)
     if parsed.value is None:
         return Outcome(None, parsed.diagnostics)
-    result = check(parsed.value, Folder(path.parent))
+    result = check(parsed.value, Folder(path.parent), warnings=warnings and not parsed.errors)
     found = in_source_order(parsed.diagnostics + result.diagnostics)
     if result.value is None or parsed.errors:
         return Outcome(None, found)
@@ -114,6 +115,9 @@ def graph(project: Project, request: TargetRequest, shape: Shape) -> Outcome[Bui
     """One target's graph."""
     target = next(each for each in project.spec.targets if each.name == request.name)
     locked = project.locked(request.name)
+    refused = tuple(refusals(request, locked)) if shape is Shape.STANDALONE else ()
+    if refused:
+        return Outcome(None, refused)
     listed = Outcome({}) if locked else _listed(project, request)
     if listed.value is None:
         return Outcome(None, listed.diagnostics)

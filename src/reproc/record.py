@@ -28,6 +28,7 @@ def record(
     """Makes a class of immutable values; with `eq=False` a value is equal only to itself."""
 
     def make(cls: type[T]) -> type[T]:
+        assert not hasattr(cls, "__post_init__"), "nothing calls it"
         made = dataclasses.dataclass(init=False, eq=False, repr=False, kw_only=kw_only)(cls)
         _remember(made)
         made.__init__ = _initialise  # type: ignore[method-assign]

@@ -8,7 +8,7 @@ from pathlib import Path
 from reproc.diagnostics import Diagnostic, Outcome, error
 from reproc.diagnostics.codes import cli as codes
 from reproc.files import write_atomically
-from reproc.graph import BuildGraph, FetchGit, Run, Script
+from reproc.graph import ENTER, BuildGraph, FetchGit, Run, Script
 from reproc.lock.fetch import fetch
 from reproc.lock.requests import TargetRequest
 from reproc.lock.store import Store, default_root
@@ -104,7 +104,14 @@ def _target(
             tag=image_tag(project.folder.root, request.name),
             network=_needs_network(lowered.value),
         )
-    return TargetPlan(request.name, recipes, target.tests, "/", tuple(app.name for app in target.apps))
+    return TargetPlan(
+        request.name,
+        recipes,
+        target.tests,
+        target.workdir,
+        tuple(app.name for app in target.apps),
+        (ENTER,) if lowered.value.runtime.activation else (),
+    )
 
 
 def _needs_network(graph: BuildGraph) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from hypothesis import strategies as st
 
 from reproc.graph import (
+    Activation,
     App,
     BuildGraph,
     CopyFile,
@@ -192,7 +193,13 @@ def hostile() -> BuildGraph:
         at(4),
     )
     runtime = Runtime(
-        (variable,), (("evil", one_line), ("evil2", " blank ")), (App("e.vil", evil, at(9)),), "/w $d"
+        (variable,),
+        (("evil", one_line), ("evil2", " blank ")),
+        (App("e.vil", evil, at(9)),),
+        "/w $d",
+        ports=(80, 8080),
+        user=1000,
+        activation=Activation("0123456789abcdef"),
     )
     return graph(first, final, runtime=runtime, target="cpu", spec_path="{{ a }}\n%post", notes=(evil,))
 

@@ -23,6 +23,8 @@ class Recipe:
     default: list[str] = field(default_factory=list)
     stages: list[tuple[str, str]] = field(default_factory=list)
     """Name and base of each."""
+    entry: list[str] = field(default_factory=list)
+    """What commands are started with."""
 
 
 # ---------------------------------------------------------------------------------------------- Dockerfiles
@@ -137,7 +139,9 @@ def read_dockerfile(text: str) -> Recipe:
                 recipe.files[path] = (int(mode.partition("=")[2], 8), each.body)
             case "COPY" | "ADD":
                 docker_operands(each.rest)
-            case "USER" | "WORKDIR" | "ARG" | "ENTRYPOINT":
+            case "ENTRYPOINT":
+                recipe.entry = json.loads(each.rest)
+            case "USER" | "WORKDIR" | "ARG" | "EXPOSE":
                 pass
             case _:
                 raise ValueError(f"what is {each.name}?")
@@ -239,7 +243,10 @@ def read_definition(text: str) -> Recipe:
             else:
                 recipe.files[path] = written
     last = stages[-1][1]
-    recipe.environment = exports(last.get("environment", ""))
+    activates = r"(?ms)^ *if \[ \"\$\{REPROC_ACTIVE:-\}\" != \w+ \]; then\n.*?^ *fi\n"
+    environment, found = re.subn(activates, "", last.get("environment", ""))
+    recipe.entry = ["/opt/reproc/enter"] if found else []
+    recipe.environment = exports(environment)
     for line in last["labels"].split("\n"):
         if line.strip() and not line.strip().startswith("#"):
             name, _, value = line.strip().partition(" ")

@@ -96,6 +96,7 @@ def same(made: BuildGraph) -> None:
     assert singularity.environment.items() <= docker.environment.items()
     assert set(docker.environment) == {each.name for each in made.runtime.environment}
     assert docker.files == singularity.files
+    assert docker.entry == singularity.entry == (["/opt/reproc/enter"] if made.runtime.activation else [])
 
 
 @pytest.mark.parametrize("name", GRAPHS)

@@ -13,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from reproc.cli.options import COMMANDS
+
 Reproc = Callable[..., "subprocess.CompletedProcess[str]"]
-SPEC = "reproc 1\nbase debian bookworm\nsystem { packages htop }\n"
+SPEC = 'reproc 1\nbase debian bookworm\nsystem { packages htop }\ntest "x" { run "true" }\n'
 
 
 @pytest.fixture
@@ -34,7 +36,7 @@ def plain(done: subprocess.CompletedProcess[str]) -> str:
 def test_help_and_version_go_to_stdout(reproc: Reproc) -> None:
     assert "commands:" in reproc("--help").stdout
     assert reproc("--version").stdout.startswith("reproc ")
-    for command in ("check", "lock", "compile", "fetch", "build", "verify", "doctor", "dump"):
+    for command in COMMANDS:
         done = reproc(command, "--help")
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout.startswith(f"usage: reproc {command}")

@@ -15,6 +15,7 @@ AREAS = {
     "syntax": "01",
     "schema": "02",
     "rules": "03",
+    "warnings": "03",
     "lock": "04",
     "build": "05",
     "verify": "06",

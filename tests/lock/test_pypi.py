@@ -74,7 +74,9 @@ def request(*requirements: str, file: str | None = None, libc: tuple[int, int] =
 
 
 def lock(asked: PythonRequest, site: Site, store: Store) -> PythonEnvironment:
-    return pypi.lock(asked, "linux/amd64", Client(wait=0), site, store)
+    found = pypi.lock(asked, "linux/amd64", Client(wait=0), site, store).value
+    assert found is not None
+    return found
 
 
 def told(asked: PythonRequest, site: Site, store: Store) -> list[tuple[str, str, str]]:

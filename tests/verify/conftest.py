@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from reproc import model
-from reproc.model.spec import AppCall, Needs, Run, Script
+from reproc.model.commands import AppCall, Needs, Run, Script
 from reproc.progress import Silent
 from reproc.source import SourceFile, Span
 from reproc.verify.engines import make

@@ -28,7 +28,7 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from reproc import model
-from reproc.model.spec import Run
+from reproc.model.commands import Run
 from reproc.progress import Silent
 from reproc.source import SourceFile, Span
 from reproc.verify.engines import make

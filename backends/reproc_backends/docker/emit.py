@@ -7,6 +7,7 @@ from posixpath import normpath
 from typing import assert_never
 
 from reproc.graph import (
+    ENTER,
     INPUTS,
     BuildGraph,
     CopyFile,
@@ -191,8 +192,11 @@ class _Dockerfile:
             lines += block("LABEL", [f"{name}={docker_value(value)}" for name, value in runtime.labels])
         if runtime.workdir != "/":
             lines.append(f"WORKDIR {docker_directory(runtime.workdir)}")
-        if self._from_image():
-            lines.append("ENTRYPOINT []")
+        lines += [f"EXPOSE {port}" for port in runtime.ports]
+        if runtime.user is not None:
+            lines.append(f"USER {runtime.user}")
+        if runtime.activation or self._from_image():
+            lines.append(f"ENTRYPOINT {docker_list(*([ENTER] if runtime.activation else []))}")
         main = any(app.name == "main" for app in runtime.apps)
         lines.append(f"CMD {docker_list('main' if main else '/bin/sh')}")
         return lines

@@ -8,6 +8,7 @@ from reproc.graph import APPS, App, BuildGraph, FromStage, Image, Rootfs, Stage,
 from reproc.record import record
 from reproc.target.backend import Artifact, Feature, LegalGraph
 from reproc.target.quoting import byte_string, comment, def_holds, export, quote, without_arguments
+from reproc.target.shell import activate
 from reproc_backends.layout import NUMBER, Places, place_of, render
 from reproc_backends.singularity.sections import in_small_sections
 from reproc_backends.singularity.setup import make_place, opening, unpack_rootfs
@@ -17,6 +18,8 @@ _PACKAGE = "reproc_backends.singularity"
 _BUILD_DATE = ("org.label-schema.build-date", "fixed")
 """Apptainer writes the day of the build there; a fixed value, with `build --force`, keeps the bytes equal."""
 
+_MACHINES = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}
+"""What the kernel calls a platform's machines (uname(2))."""
 _LIBRARY_PATH = (
     "LD_LIBRARY_PATH=${LD_LIBRARY_PATH:-}",
     "LD_LIBRARY_PATH=${LD_LIBRARY_PATH%/.singularity.d/libs}",
@@ -91,7 +94,7 @@ class _Definition:
                 "head": self._head() if self.comments else [],
                 "stages": [self._stage(stage) for stage in self.graph.stages],
                 "end": self.places.mark(None),
-                "environment": [export(each.name, each.value) for each in runtime.environment],
+                "environment": self._environment(),
                 "labels": [_BUILD_DATE, *(pair for pair in runtime.labels if _label_holds(*pair))],
                 "runscript": self._runscript(),
                 "apps": [self._app(app) for app in runtime.apps],
@@ -152,12 +155,14 @@ class _Definition:
             name=stage.name if len(self.graph.stages) > 1 else "",
             files=[_FilesView(name, paths) for name, paths in self.kept.arriving(stage)],
             setup=setup,
-            opening=self._opening([part for _, part in parts]),
+            opening=self._opening(stage, [part for _, part in parts]),
             post=post + self._ending(stage, last),
         )
 
-    def _opening(self, parts: list[Parts]) -> list[str]:
+    def _opening(self, stage: Stage, parts: list[Parts]) -> list[str]:
         lines = ["set -eu", "umask 022", "cd /", *_LIBRARY_PATH]
+        if isinstance(stage.base, Image) and stage.base.digest is None:
+            lines += _machine_check(self.graph.platform)
         lines.append(export("SOURCE_DATE_EPOCH", str(self.graph.epoch)))
         if any(part.uses_place for part in parts):
             lines.append(f"mkdir -p {PLACE}")
@@ -186,6 +191,12 @@ class _Definition:
         marker = f"echo {quote(f'==> reproc step {NUMBER}: {comment(step.title)}')}" if marked else ""
         return _StepView(self.places.mark(step.origin), said, lines, marker)
 
+    def _environment(self) -> list[str]:
+        """Lines that every way to run something reads first; there is no other place for all of them."""
+        runtime = self.graph.runtime
+        lines = [export(each.name, each.value) for each in runtime.environment]
+        return lines + (activate(runtime.activation, "exit 1") if runtime.activation else [])
+
     def _start(self) -> list[str]:
         workdir = self.graph.runtime.workdir
         return [] if workdir == "/" else [f"cd {quote(workdir)}"]
@@ -205,6 +216,15 @@ class _Definition:
         if graph.runtime.apps:
             lines.append("It offers: " + ", ".join(app.name for app in graph.runtime.apps))
         return _help_lines("\n".join(lines))
+
+
+def _machine_check(platform: str) -> list[str]:
+    """Lines that stop where a tag has brought an image of another platform: Apptainer takes the host's own."""
+    machine = _MACHINES.get(platform)
+    if machine is None:
+        return []
+    other = quote(f"reproc: this recipe is for {platform}, and this machine is not")
+    return [f'if [ "$(uname -m)" != {machine} ]; then echo {other} >&2; exit 1; fi']
 
 
 def _reference(reference: str, digest: str | None) -> str:

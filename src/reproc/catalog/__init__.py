@@ -1,4 +1,4 @@
-"""What the field knows, as data: distribution releases and the tool chains they package."""
+"""What the field knows, as data: distribution releases and the tool chains they package (and `processors`)."""
 
 from __future__ import annotations
 
@@ -48,7 +48,8 @@ class Toolchain:
 
 
 @cache
-def _table(name: str) -> dict[str, Any]:
+def table(name: str) -> dict[str, Any]:
+    """One of the tables of this folder, read once."""
     # importlib.resources costs five milliseconds of every start
     data = pkgutil.get_data(__name__, name)
     assert data is not None, "the tables are part of the package"
@@ -58,7 +59,7 @@ def _table(name: str) -> dict[str, Any]:
 @cache
 def releases(distribution: str) -> tuple[Release, ...]:
     """Every known release of a distribution, oldest first."""
-    rows = _table("releases.toml").get(distribution, {})
+    rows = table("releases.toml").get(distribution, {})
     return tuple(
         Release(
             distribution,
@@ -80,12 +81,12 @@ def release(distribution: str, name: str) -> Release | None:
 
 def toolchain_names() -> tuple[str, ...]:
     """The tool chains that the catalogue knows, sorted."""
-    return tuple(sorted(_table("toolchains.toml")))
+    return tuple(sorted(table("toolchains.toml")))
 
 
 def toolchain_versions(name: str, release: Release) -> tuple[str, ...]:
     """The full versions of a tool chain that a release packages, oldest first."""
-    rows = _table("toolchains.toml").get(name, {})
+    rows = table("toolchains.toml").get(name, {})
     return tuple(rows.get("versions", {}).get(release.distribution, {}).get(release.codename, ()))
 
 
@@ -94,22 +95,22 @@ def toolchain(name: str, version: str, languages: tuple[str, ...], release: Rele
     full = next((v for v in toolchain_versions(name, release) if f"{v}.".startswith(f"{version}.")), None)
     if full is None:
         return None
-    table = _table("toolchains.toml")[name]
+    row = table("toolchains.toml")[name]
     major = full.partition(".")[0]
     # g++ and gfortran bring gcc themselves, so the C commands are there in any case
     chosen = tuple(dict.fromkeys(("c", *languages)))
 
     def gather(section: str) -> tuple[str, ...]:
         return tuple(
-            sorted({each.format(major=major) for language in chosen for each in table[section][language]})
+            sorted({each.format(major=major) for language in chosen for each in row[section][language]})
         )
 
     commands = {
         command: path.format(major=major)
         for language in chosen
-        for command, path in table["commands"][language].items()
+        for command, path in row["commands"][language].items()
     }
-    variables = tuple((table["variables"][each][0], table["variables"][each][1]) for each in chosen)
+    variables = tuple((row["variables"][each][0], row["variables"][each][1]) for each in chosen)
     return Toolchain(
         name, full, gather("packages"), gather("runtime"), tuple(sorted(commands.items())), variables
     )

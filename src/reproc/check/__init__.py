@@ -2,54 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from reproc.check.checked import CheckedSpec, Target, place_of_code, place_of_data
+from reproc.check.allow import allowed
+from reproc.check.checked import CheckedSpec, Target, place_of_code, place_of_data, place_of_python
+from reproc.check.expand import expand
+from reproc.check.experiments import experiments
 from reproc.check.merge import merge
+from reproc.check.places import Places
 from reproc.check.read import Reader
 from reproc.check.rules import RULES
 from reproc.check.rules.builds import in_order
+from reproc.check.secrets import secrets
 from reproc.check.targets import unknown_targets
-from reproc.diagnostics import Diagnostic, Outcome
+from reproc.diagnostics import Outcome
 from reproc.diagnostics.codes.rules import NO_BASE
 from reproc.diagnostics.diagnostic import Severity, in_source_order, once
 from reproc.folder import Folder
 from reproc.record import replace
-from reproc.source import Span
 from reproc.syntax.tree import SpecTree
 
-__all__ = ["CheckedSpec", "Target", "check", "place_of_code", "place_of_data"]
+__all__ = ["CheckedSpec", "Target", "check", "place_of_code", "place_of_data", "place_of_python"]
 
 
-def check(tree: SpecTree, folder: Folder) -> Outcome[CheckedSpec]:
-    """The spec, if nothing is wrong with it; everything that is wrong, in source order."""
+def check(tree: SpecTree, folder: Folder, *, warnings: bool = False) -> Outcome[CheckedSpec]:
+    """The spec, if nothing is wrong with it; everything that is wrong, in source order.
+
+    With `warnings` also what is right and bites later: for who asks, not at every step of the corridor.
+    """
     reader = Reader()
-    spec = reader.spec(tree)
-    if spec is None:
-        return Outcome(None, in_source_order(reader.diagnostics))
+    expanded = expand(tree, folder, reader)
+    spec = reader.spec(expanded.statements, tree)
     unread = bool(reader.diagnostics)
     targets = merge(
         spec, lambda each: None if unread and each.code is NO_BASE else reader.diagnostics.append(each)
     )
-    broken = tuple(_broken(tree, reader.diagnostics))
+    places = Places(expanded.statements)
+    broken = {places.around(each.span) for each in reader.diagnostics} - {None}
     found = [
         *unknown_targets(spec),
+        *experiments(spec.experiments, targets, folder),
         *(each for target in targets for rule in RULES for each in rule(target, folder)),
     ]
-    sound = [each for each in found if not any(each.span and each.span.within(span) for span in broken)]
-    diagnostics = in_source_order(once([*reader.diagnostics, *sound]))
-    if any(each.severity is Severity.ERROR for each in diagnostics):
-        return Outcome(None, diagnostics)
+    # what the rules miss in a statement that could not be read whole may well be there
+    sound = [each for each in found if places.around(each.span) not in broken]
+    trees = (tree, *(each for _, each in expanded.files))
+    given = once([*reader.diagnostics, *sound, *secrets(trees)])
+    told = allowed(trees, given, complete=False)
+    if any(each.severity is Severity.ERROR for each in told):
+        return Outcome(None, in_source_order(told))
     ordered = tuple(replace(target, builds=in_order(target.builds)) for target in targets)
-    return Outcome(CheckedSpec(spec.paper, ordered, tree.span.source.path, tree.span), diagnostics)
+    checked = CheckedSpec(
+        paper=spec.paper,
+        as_of=spec.as_of,
+        targets=ordered,
+        experiments=spec.experiments,
+        path=tree.span.source.path,
+        included=tuple(path for path, _ in expanded.files),
+        origin=tree.span,
+    )
+    if warnings:
+        from reproc.check.hints import hints
 
-
-def _broken(tree: SpecTree, diagnostics: list[Diagnostic]) -> Iterator[Span]:
-    """The statements that could not be read whole; what the rules miss in them may well be there."""
-    shared = [statement for statement in tree.statements if statement.keyword.text != "target"]
-    targets = [
-        each.block.statements for each in tree.statements if each.keyword.text == "target" and each.block
-    ]
-    for statement in (*shared, *(each for block in targets for each in block)):
-        if any(each.span and each.span.within(statement.span) for each in diagnostics):
-            yield statement.span
+        told = allowed(trees, once([*given, *hints(trees, folder)]))
+    return Outcome(checked, in_source_order(told))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import field
+from functools import cached_property
 
 from reproc import catalog, model
 from reproc.record import record
@@ -14,16 +15,31 @@ class Target:
     """A buildable variant, after merging."""
 
     name: str
+    extends: str | None
     backends: tuple[str, ...]
     base: model.Base
+    platform: str
+    """Such as `linux/amd64`."""
+    cpu: model.Item | None
+    without: tuple[model.Item, ...]
+    cuda: model.Cuda | None
+    rocm: model.Rocm | None
     packages: tuple[model.Item, ...]
+    recommends: bool
+    sources: tuple[model.Source, ...]
     toolchains: tuple[model.Toolchain, ...]
-    python: model.Python | None
+    pythons: tuple[model.Python, ...]
     code: tuple[model.Code, ...]
     data: tuple[model.Data, ...]
+    files: tuple[model.File, ...]
+    directories: tuple[model.Directory, ...]
     builds: tuple[model.Build, ...]
     """A build comes after the ones it needs."""
     environment: tuple[model.EnvironmentEntry, ...]
+    labels: tuple[model.ImageLabel, ...]
+    activate: tuple[model.Activate, ...]
+    user: model.User | None
+    workdir: str
     apps: tuple[model.App, ...]
     tests: tuple[model.Test, ...]
     origin: Span = field(compare=False, repr=False)
@@ -32,14 +48,17 @@ class Target:
     def release(self) -> catalog.Release | None:
         """The base's distribution release, where it is known."""
         base = self.base
-        if base.kind != "image":
+        if base.kind not in ("image", "archive"):
             return catalog.release(base.kind, base.name.text)
         return catalog.release(base.is_.distribution, base.is_.release) if base.is_ else None
 
     def place(self, build: model.Build) -> str | None:
         """Where a build's commands run."""
-        code = next((each for each in self.code if each.name == build.name), None)
-        return build.in_ or (place_of_code(code).rstrip("/") if code else None)
+        return build.in_ or self._places.get(build.name)
+
+    @cached_property
+    def _places(self) -> dict[str, str]:
+        return {code.name: place_of_code(code).rstrip("/") for code in self.code}
 
 
 @record
@@ -47,9 +66,14 @@ class CheckedSpec:
     """A spec without errors."""
 
     paper: model.Paper | None
+    as_of: int | None
+    """Seconds since 1970-01-01 UTC."""
     targets: tuple[Target, ...]
+    experiments: tuple[model.Experiment, ...]
     path: str
     """The spec's file name."""
+    included: tuple[str, ...]
+    """The files that it includes, relative to it."""
     origin: Span = field(compare=False, repr=False)
 
 
@@ -61,3 +85,8 @@ def place_of_code(code: model.Code) -> str:
 def place_of_data(data: model.Data) -> str:
     """Where data lies in the image; behind a final `/` a single file keeps its own name."""
     return data.into or f"/data/{data.name}"
+
+
+def place_of_python(python: model.Python) -> str:
+    """Where a Python environment lies in the image."""
+    return python.venv or ("/opt/venv" if python.name is None else f"/opt/venv-{python.name}")

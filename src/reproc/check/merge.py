@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from dataclasses import fields
+from typing import Any, TypeVar
 
 from reproc import model
 from reproc.check.checked import Target
+from reproc.check.drop import without
 from reproc.check.names import nearest
 from reproc.diagnostics import Diagnostic, error
 from reproc.diagnostics.codes import rules as codes
+from reproc.model.literals import Literal
+from reproc.model.schema import Block
+from reproc.record import replace
 
 T = TypeVar("T")
+B = TypeVar("B", bound=Block)
 BACKENDS = ("docker", "singularity")
+_MERGED = (model.System, model.Environment, model.Python)
+"""Blocks that add to a shared one of the same name; every other block takes its place as a whole."""
 
 
 def merge(spec: model.SpecFile, report: Callable[[Diagnostic], None]) -> tuple[Target, ...]:
@@ -52,7 +59,8 @@ def _chain(
                 )
             return None
         if any(parent is each for each in chain):
-            if parent is target:
+            circle = chain[chain.index(parent) :]
+            if target is min(circle, key=lambda each: each.origin.start) and parent is target:
                 names = " → ".join(each.name for each in (*chain, parent))
                 report(error(codes.EXTENDS_CYCLE, extends.origin, chain=names))
             return None
@@ -64,87 +72,95 @@ def _whole(
     spec: model.SpecFile, chain: Sequence[model.TargetBlock], report: Callable[[Diagnostic], None]
 ) -> Target | None:
     target = chain[-1]
-    layers: tuple[model.Layer, ...] = (spec, *chain)
-    base = _last([layer.base for layer in layers])
-    if base is None:
+    layer: model.Layer = spec
+    for each in chain:
+        layer = without(layer, each.drops, report)
+        layer = overlay(model.Layer, (_without_defaults(layer, each.toolchains), each))
+    if layer.base is None:
         report(error(codes.NO_BASE, target.origin, target=target.name))
         return None
     return Target(
         name=target.name,
-        backends=_last([each.backends or None for each in chain]) or BACKENDS,
-        base=base,
-        packages=_by_key(
-            [layer.system.packages for layer in layers if layer.system],
-            lambda item: item.text.partition("=")[0],
-        ),
-        toolchains=_toolchains(layers),
-        python=_python([layer.python for layer in layers if layer.python]),
-        code=_by_key([layer.code for layer in layers], lambda code: code.name),
-        data=_by_key([layer.data for layer in layers], lambda data: data.name),
-        builds=_by_key([layer.builds for layer in layers], lambda build: build.name),
-        environment=merge_environment([layer.env for layer in layers]),
-        apps=_by_key([layer.apps for layer in layers], lambda app: app.name),
-        tests=_by_key([layer.tests for layer in layers], lambda test: test.name),
+        extends=target.extends.text if target.extends else None,
+        backends=_last([each.backends for each in chain]) or BACKENDS,
+        base=layer.base,
+        platform=layer.platform or "linux/amd64",
+        cpu=layer.cpu,
+        without=layer.without,
+        cuda=layer.cuda,
+        rocm=layer.rocm,
+        packages=layer.system.packages if layer.system else (),
+        recommends=bool(layer.system and layer.system.recommends),
+        sources=layer.system.sources if layer.system else (),
+        toolchains=layer.toolchains,
+        pythons=layer.pythons,
+        code=layer.code,
+        data=layer.data,
+        files=layer.files,
+        directories=layer.directories,
+        builds=layer.builds,
+        environment=layer.env.entries if layer.env else (),
+        labels=layer.labels,
+        activate=layer.activate,
+        user=layer.user,
+        workdir=layer.workdir or "/",
+        apps=layer.apps,
+        tests=layer.tests,
         origin=target.origin,
     )
 
 
-def _last(values: Sequence[T | None]) -> T | None:
-    return next((value for value in reversed(values) if value is not None), None)
+def overlay(cls: type[B], blocks: Sequence[B]) -> B:
+    """One block of several, where a later one adds to an earlier one or overrides it, field by field."""
+    made: dict[str, Any] = {"origin": blocks[0].origin}
+    for each in fields(cls):
+        if each.name != "origin":
+            values = [getattr(block, each.name) for block in blocks]
+            made[each.name] = _overlaid([value for value in values if value not in (None, ())], each.metadata)
+            if made[each.name] is None:
+                made[each.name] = values[-1]
+    return cls(**made)
 
 
-def _by_key(layers: Sequence[Sequence[T]], key: Callable[[T], object]) -> tuple[T, ...]:
-    """All of them, where a later one takes the place of an earlier one with the same key."""
-    merged: dict[object, T] = {}
-    for layer in layers:
-        for each in layer:
-            merged[key(each)] = each
-    return tuple(merged.values())
-
-
-def _toolchains(layers: Sequence[model.Layer]) -> tuple[model.Toolchain, ...]:
-    merged: dict[tuple[str, str], model.Toolchain] = {}
-    for layer in layers:
-        new_defaults = {tool.name.text for tool in layer.toolchains if tool.default}
-        for key, tool in merged.items():
-            if tool.default and key[0] in new_defaults:
-                merged[key] = model.Toolchain(
-                    name=tool.name,
-                    version=tool.version,
-                    languages=tool.languages,
-                    at=tool.at,
-                    origin=tool.origin,
-                )
-        merged.update({(tool.name.text, tool.version): tool for tool in layer.toolchains})
-    return tuple(merged.values())
-
-
-def _python(blocks: Sequence[model.Python]) -> model.Python | None:
-    if not blocks:
+def _overlaid(values: list[Any], metadata: Any) -> Any:
+    """The last of them; lists add up, and where two of their items are the same thing the later one stays."""
+    if not values:
         return None
-    return model.Python(
-        version=_last([block.version for block in blocks]),
-        packages=_by_key([block.packages for block in blocks], lambda item: project_name(item.text)),
-        requirements=_by_key([block.requirements for block in blocks], lambda item: item.text),
-        origin=blocks[0].origin,
-    )
-
-
-def project_name(requirement: str) -> str:
-    """The normalised name that a requirement starts with (PyPA specification "names and normalization")."""
-    match = re.match(r"\s*([A-Za-z0-9._-]+)", requirement)
-    return re.sub(r"[-_.]+", "-", match[1]).lower() if match else requirement
-
-
-def merge_environment(blocks: Sequence[model.Environment | None]) -> tuple[model.EnvironmentEntry, ...]:
-    """Set values override by name and scope; what is prepended or appended adds up."""
-    merged: dict[object, model.EnvironmentEntry] = {}
-    for block in blocks:
-        for entry in block.entries if block else ():
-            key = (
-                (entry.name, entry.scope)
-                if entry.action == "set"
-                else (entry.name, entry.scope, entry.action, entry.value)
-            )
-            merged[key] = entry
+    if not isinstance(values[0], tuple):
+        return overlay(type(values[0]), values) if isinstance(values[0], _MERGED) else values[-1]
+    named = _named(metadata)
+    merged: dict[object, Any] = {}
+    for item in (item for value in values for item in value):
+        key = named(item)
+        there = merged.get(key)
+        merged[key] = overlay(type(item), (there, item)) if there and isinstance(item, _MERGED) else item
     return tuple(merged.values())
+
+
+def _named(metadata: Any) -> Callable[[Any], object]:
+    """What two items of a list are the same thing by."""
+    keyword = metadata["keywords"][0] if "keywords" in metadata else None
+    literal = keyword.type if keyword and isinstance(keyword.type, Literal) else None
+
+    def name(item: Any) -> object:
+        if isinstance(item, Block):
+            return item.identity if item.named_by else item
+        return literal.named(str(item)) if literal else item
+
+    return name
+
+
+def _without_defaults(layer: model.Layer, newer: Sequence[model.Toolchain]) -> model.Layer:
+    """The layer with no tool chain that is the default for a language for which there is a newer default."""
+    taken = {language for tool in newer if tool.default for language in tool.covers}
+    if not taken:
+        return layer
+    tools = tuple(
+        replace(tool, default=False) if tool.default and taken & {*tool.covers} else tool
+        for tool in layer.toolchains
+    )
+    return replace(layer, toolchains=tools)
+
+
+def _last(values: Sequence[T]) -> T | None:
+    return next((value for value in reversed(values) if value), None)

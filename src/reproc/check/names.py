@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import cache
 
 from reproc import model
+from reproc.diagnostics import Code, Diagnostic, error
 from reproc.diagnostics.suggest import nearest
 from reproc.model.literals import Literal
 from reproc.model.schema import Block, schema_of
 
-__all__ = ["elsewhere", "nearest", "place_of"]
+__all__ = ["elsewhere", "nearest", "place_of", "unknown"]
 
 
 @cache
@@ -37,6 +38,16 @@ def place_of(cls: type[Block]) -> str:
 
 def elsewhere(word: str) -> str | None:
     """The blocks in which a word is a statement, in words; None if it is none anywhere."""
-    found = [] if word not in schema_of(model.SpecFile).keywords else ["at the top"]
+    top = schema_of(model.SpecFile)
+    found = ["at the top"] if word in top.keywords or word in top.replaced else []
     found += sorted(f"in `{place}`" for cls, place in _places().items() if word in schema_of(cls).keywords)
     return " or ".join(dict.fromkeys(found)) or None
+
+
+def unknown(code: Code, items: Iterable[model.Item], known: Collection[str]) -> Iterator[Diagnostic]:
+    """One diagnostic for every item that is not known, with the nearest name or all of them."""
+    for item in items:
+        if item.text not in known:
+            listed = ", ".join(f"`{name}`" for name in known) or None
+            near = nearest(item.text, tuple(known))
+            yield error(code, item.origin, name=item.text, suggestion=near, known=listed)

@@ -12,12 +12,14 @@ from reproc.diagnostics import Code, Diagnostic, Label, error
 from reproc.diagnostics.codes import schema as codes
 from reproc.model.literals import Literal, Unfit
 from reproc.model.schema import Block, Keyword, Value, schema_of
-from reproc.model.spec import RESERVED
-from reproc.source import Span
+from reproc.record import replace
+from reproc.source import SourceFile, Span
 from reproc.syntax import tree
 from reproc.version import VERSION
 
 B = TypeVar("B", bound=Block)
+MOST = 16 * 1024 * 1024
+"""The most characters that constants may bring into a spec: a few lines could name each other to any length."""
 
 
 @dataclass
@@ -25,53 +27,56 @@ class Reader:
     """Reads blocks; what is wrong gathers in `diagnostics`, and reading goes on."""
 
     constants: dict[str, str] = field(default_factory=dict)
+    places: dict[str, Span] = field(default_factory=dict)
+    """Where each constant was written."""
+    folders: dict[SourceFile, str] = field(default_factory=dict)
+    """Where an included file lies, relative to the spec."""
     diagnostics: list[Diagnostic] = field(default_factory=list)
+    grown: int = 0
+    """Characters that constants have brought in."""
 
     def report(self, code: Code, span: Span, *labels: Label, **facts: object) -> None:
         self.diagnostics.append(error(code, span, *labels, output="", **facts))
 
-    def spec(self, parsed: tree.SpecTree) -> model.SpecFile | None:
-        """The whole spec; constants first, so that a string may stand before its `let`."""
-        start = Span(parsed.span.source, parsed.span.start, parsed.span.start)
-        first = parsed.statements[0] if parsed.statements else None
+    def spec(self, statements: Sequence[tree.Statement], whole: tree.SpecTree) -> model.SpecFile:
+        """The whole spec; `statements` are those of `whole` after includes, constants and repetitions."""
+        start = Span(whole.span.source, whole.span.start, whole.span.start)
+        first = whole.statements[0] if whole.statements else None
         if first is None or first.keyword.text != "reproc":
             self.report(codes.NO_VERSION, first.keyword.span if first else start)
-            parsed = tree.SpecTree(
-                tuple(s for s in parsed.statements if s.keyword.text != "reproc"), parsed.span
-            )
-        for statement in parsed.statements:
-            if statement.keyword.text == "let":
-                self._constant(statement)
-        rest = tuple(s for s in parsed.statements if s.keyword.text != "let")
+            statements = [each for each in statements if each.keyword.text != "reproc"]
         values: dict[str, Any] = {"version": model.Version(number="1", origin=start)}
-        values.update(self._statements(model.SpecFile, rest, parsed.span))
+        values.update(self._statements(model.SpecFile, statements))
         version = cast(model.Version, values["version"])
         if version.number != "1":
             self.report(codes.UNKNOWN_VERSION, version.origin, number=version.number)
-        return model.SpecFile(origin=parsed.span, **values)
+        return model.SpecFile(origin=whole.span, **values)
 
-    def _constant(self, statement: tree.Statement) -> None:
+    def constant(self, statement: tree.Statement) -> model.Let | None:
+        """The `let`, whose value every later string may name."""
         let = self.block(model.Let, statement)
         if let is None:
-            return
+            return None
         if let.name == "jobs":
             self.report(codes.RESERVED_NAME, let.origin, name=let.name)
         elif let.name in self.constants:
-            self.report(codes.DUPLICATE_NAME, let.origin, keyword="let", name=let.name)
+            label = Label(self.places.get(let.name, let.origin), "the first one")
+            self.report(codes.DUPLICATE_NAME, let.origin, label, keyword="let", name=let.name)
         else:
             self.constants[let.name] = let.text
+            self.places[let.name] = let.origin
+        return let
 
     def block(self, cls: type[B], statement: tree.Statement) -> B | None:
         """The statement as a block of class `cls`; None if something that cannot be left out is wrong."""
         schema = schema_of(cls)
         header = self._header(cls, statement)
-        body: dict[str, Any] | None = {}
+        body: dict[str, Any] = {}
         if statement.block is not None:
-            if not schema.keywords and schema.entries is None and not schema.later:
+            if schema.empty:
                 self.report(codes.NO_BLOCK_HERE, statement.block.span, keyword=statement.keyword.text)
             else:
-                body = self._statements(cls, statement.block.statements, statement.block.span)
-        assert body is not None
+                body = self._statements(cls, statement.block.statements)
         present = header is not None and self._require(cls, body, statement)
         return cls(origin=heading(statement), **(header or {}), **body) if present else None
 
@@ -81,7 +86,7 @@ class Reader:
         read: dict[str, Any] = {}
         complete = True
         for name, wanted in schema_of(cls).values:
-            if wanted.many:
+            if wanted.many and (values or wanted.optional):
                 read[name] = self._many(values, wanted.type, statement)
                 values = []
             elif values:
@@ -110,8 +115,12 @@ class Reader:
 
     def _require(self, cls: type[Block], body: dict[str, Any], statement: tree.Statement) -> bool:
         schema = schema_of(cls)
-        for field_name in sorted(schema.required - body.keys()):
+        missing = schema.required - body.keys()
+        there = {each.keyword.text for each in statement.block.statements} if statement.block else set()
+        for field_name in sorted(missing):
             word, keyword = next((w, k) for w, (f, k) in schema.keywords.items() if f == field_name)
+            if word in there:
+                continue
             example = keyword.type.example if isinstance(keyword.type, Literal) else "…"
             self.report(
                 codes.MISSING_STATEMENT,
@@ -120,21 +129,19 @@ class Reader:
                 keyword=word,
                 example=f"{word} {example}",
             )
-        return not schema.required - body.keys()
+        return not missing
 
-    def _statements(
-        self, cls: type[Block], statements: Sequence[tree.Statement], where: Span
-    ) -> dict[str, Any]:
+    def _statements(self, cls: type[Block], statements: Sequence[tree.Statement]) -> dict[str, Any]:
         """The statements of a block, gathered by field name."""
         schema = schema_of(cls)
         gathered: dict[str, Any] = {}
         first: dict[str, Span] = {}
-        names: dict[tuple[str, object], Span] = {}
+        names: dict[tuple[str, ...], Span] = {}
         for statement in statements:
             word = statement.keyword.text
-            if word not in schema.keywords:
+            if word not in schema.keywords or word in schema.later:
                 if schema.entries is not None:
-                    self._entry(gathered, schema.entries[0], statement)
+                    self._entry(gathered, schema.entries[0], statement, names)
                 else:
                     self._unknown(cls, statement)
                 continue
@@ -159,13 +166,14 @@ class Reader:
         name: str,
         keyword: Keyword,
         statement: tree.Statement,
-        names: dict[tuple[str, object], Span],
+        names: dict[tuple[str, ...], Span],
     ) -> None:
         if isinstance(keyword.type, Literal):
             value = self._literal(keyword, statement)
         else:
-            value = self.block(keyword.type, statement)
-            if value is not None and keyword.repeat and self._named_twice(keyword, value, names):
+            rest = self._behind(keyword.then, statement) if keyword.then else statement
+            value = self.block(keyword.type, rest) if rest else None
+            if value is not None and keyword.repeat and self._named_twice(keyword.word, value, names):
                 return
         if keyword.many:
             gathered[name] = (*gathered.get(name, ()), *cast("tuple[Any, ...]", value))
@@ -174,14 +182,33 @@ class Reader:
         elif value is not None:
             gathered[name] = value
 
-    def _named_twice(self, keyword: Keyword, value: Block, names: dict[tuple[str, object], Span]) -> bool:
-        name = getattr(value, "name", None)
-        if name is None or isinstance(value, (model.Using, model.Needs, model.EnvironmentEntry)):
+    def _behind(self, word: str, statement: tree.Statement) -> tree.Statement | None:
+        """The statement without the word that has to stand behind its keyword."""
+        first = statement.values[0] if statement.values else None
+        if first is not None and _word(first) == word:
+            return replace(statement, values=statement.values[1:])
+        keyword = statement.keyword.text
+        self.report(
+            codes.MISSING_VALUE,
+            first.span if first else statement.keyword.span,
+            keyword=keyword,
+            what=f"`{word}` behind it",
+            type=f"`{word}`",
+            example=f"{keyword} {word} …",
+        )
+        return None
+
+    def _named_twice(self, word: str, value: Block, names: dict[tuple[str, ...], Span]) -> bool:
+        if not value.named_by:
             return False
-        key = (keyword.word, (str(name), value.version) if isinstance(value, model.Toolchain) else str(name))
+        key = (word, *value.identity)
         if key in names:
-            label = Label(names[key], "the first one")
-            self.report(codes.DUPLICATE_NAME, value.origin, label, keyword=keyword.word, name=str(name))
+            name = " ".join(value.identity)
+            if names[key] == value.origin:
+                self.report(codes.SAME_IN_EACH, value.origin, keyword=word, name=name)
+            else:
+                label = Label(names[key], "the first one")
+                self.report(codes.DUPLICATE_NAME, value.origin, label, keyword=word, name=name)
             return True
         names[key] = value.origin
         return False
@@ -251,6 +278,8 @@ class Reader:
                 example=example,
             )
             return None
+        if literal.beside and (folder := self.folders.get(value.span.source)):
+            parsed = f"{folder}/{parsed}" if parsed != "." else folder
         return model.Item(parsed, value.span) if literal.located else parsed
 
     def _resolve(self, parts: Sequence[str | tree.Hole], *, shell: bool) -> model.ShellText | None:
@@ -268,6 +297,8 @@ class Reader:
                     known = False
             elif part.name in self.constants:
                 piece = self.constants[part.name]
+                if self._is_too_much(piece, part.span):
+                    return None
             else:
                 suggestion = nearest(part.name, tuple(self.constants))
                 self.report(codes.UNKNOWN_LET, part.span, name=part.name, suggestion=suggestion)
@@ -279,7 +310,20 @@ class Reader:
                 joined.append(piece)
         return tuple(joined) if known else None
 
-    def _entry(self, gathered: dict[str, Any], name: str, statement: tree.Statement) -> None:
+    def _is_too_much(self, piece: str, span: Span) -> bool:
+        """Whether constants have made the spec larger than any can be meant to be; said once."""
+        before, self.grown = self.grown, self.grown + len(piece)
+        if before <= MOST < self.grown:
+            self.report(codes.TOO_MUCH_TEXT, span, limit=MOST)
+        return self.grown > MOST
+
+    def _entry(
+        self,
+        gathered: dict[str, Any],
+        name: str,
+        statement: tree.Statement,
+        names: dict[tuple[str, ...], Span],
+    ) -> None:
         """`NAME value`, `prepend NAME value`, `append NAME value`, either behind `at build` or `at run`."""
         words: list[tree.Value] = [statement.keyword, *statement.values]
         action, scope = "set", "both"
@@ -305,19 +349,19 @@ class Reader:
             entry = model.EnvironmentEntry(
                 name=variable, value=text, action=action, scope=scope, origin=heading(statement)
             )
-            gathered[name] = (*gathered.get(name, ()), entry)
+            if not self._named_twice("env", entry, names):
+                gathered[name] = (*gathered.get(name, ()), entry)
 
     def _unknown(self, cls: type[Block], statement: tree.Statement) -> None:
         word, span = statement.keyword.text, statement.keyword.span
         schema = schema_of(cls)
         place = place_of(cls)
-        if word in RESERVED:
+        if word in model.RESERVED:
             self.report(codes.NOT_IN_THIS_VERSION, span, keyword=word)
         elif word in schema.later:
             self.report(codes.NOT_SUPPORTED_YET, span, keyword=word, place=place, version=VERSION)
         else:
-            known = tuple(sorted({*schema.keywords, *schema.later}))
-            suggestion = nearest(word, known)
+            suggestion = nearest(word, schema.words)
             other = None if suggestion else elsewhere(word)
             self.report(
                 codes.UNKNOWN_STATEMENT,
@@ -326,7 +370,7 @@ class Reader:
                 place=place,
                 suggestion=suggestion,
                 elsewhere=other,
-                known=", ".join(f"`{each}`" for each in sorted(schema.keywords)),
+                known=", ".join(f"`{each}`" for each in schema.words if each not in schema.later),
             )
 
 

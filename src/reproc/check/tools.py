@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from reproc import catalog
 from reproc.check.checked import Target
-from reproc.check.rules.toolchains import languages
 from reproc.model import Build, Toolchain
 
 
@@ -48,5 +47,5 @@ def _known(target: Target, tools: list[Toolchain]) -> tuple[catalog.Toolchain, .
     release = target.release
     if release is None:
         return ()
-    found = [catalog.toolchain(tool.name.text, tool.version, languages(tool), release) for tool in tools]
+    found = [catalog.toolchain(tool.name.text, tool.version, tool.covers, release) for tool in tools]
     return tuple(sorted((each for each in found if each is not None), key=lambda tool: tool.key))

@@ -31,6 +31,12 @@ class Paint:
     def second(self, text: str) -> str:
         return self._in("1;34", text)
 
+    def added(self, text: str) -> str:
+        return self._in("32", text)
+
+    def removed(self, text: str) -> str:
+        return self._in("31", text)
+
     def strong(self, text: str) -> str:
         return self._in("1", text)
 

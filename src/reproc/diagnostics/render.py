@@ -16,8 +16,14 @@ _OUTPUT_LINES = 20
 
 
 def render(diagnostics: Iterable[Diagnostic], form: Form, *, color: bool = False) -> str:
-    """The diagnostics in one of the four forms, in the order given; without any, empty but for JSON."""
+    """The diagnostics in one of the four forms, in the order given; without any, empty but for JSON.
+
+    Whatever looks like a key or a token is masked, also where another diagnostic shows its line.
+    """
+    from reproc.diagnostics.secrets import hushed
+
     paint = Paint(color)
+    diagnostics = hushed(diagnostics)
     match form:
         case "full":
             return "\n".join(_full(each, paint) for each in diagnostics)

@@ -13,6 +13,7 @@ from dataclasses import field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from reproc.lock.model import Archive
 from reproc.record import record
 
 COMPONENTS = {"debian": ("main",), "debian-security": ("main",), "ubuntu": ("main", "universe")}
@@ -21,6 +22,9 @@ _SNAPSHOTS = {
     "debian-security": "http://snapshot.debian.org/archive/debian-security/{time}",
     "ubuntu": "http://snapshot.ubuntu.com/ubuntu/{time}",
 }
+_FIRST_DAYS = {"debian": (2005, 3, 12), "debian-security": (2005, 3, 13), "ubuntu": (2023, 3, 1)}
+"""When the snapshots begin: the first of the lists at snapshot.debian.org/archive/debian/ and
+…/debian-security/; the front page of snapshot.ubuntu.com ("after 1 March 2023")."""
 _ARCHITECTURES = {"linux/amd64": "amd64", "linux/arm64": "arm64"}
 
 
@@ -32,6 +36,11 @@ def snapshot_address(archive: str, snapshot: str) -> str:
     return _SNAPSHOTS[archive].format(time=snapshot)
 
 
+def first_day(archive: str) -> datetime:
+    """The day on which the snapshots of an archive begin."""
+    return datetime(*_FIRST_DAYS[archive], tzinfo=UTC)
+
+
 def mirror_variable(archive: str) -> str:
     """The environment variable that names a mirror of an archive or a registry."""
     return "REPROC_MIRROR_" + "".join(c if c.isalnum() else "_" for c in archive.upper())
@@ -40,6 +49,11 @@ def mirror_variable(archive: str) -> str:
 def moment(time: int) -> str:
     """A time as the snapshot services write it."""
     return datetime.fromtimestamp(time, UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
+def day(time: int) -> str:
+    """A time's day, `2024-06-01`."""
+    return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d}"
 
 
 def architecture(platform: str) -> str | None:
@@ -72,9 +86,23 @@ class Site:
             dict.fromkeys(uri for uri, suites in sources(self.apt) if archive == _archive(uri, suites))
         )
 
+    def places(self, archive: Archive) -> tuple[str, ...]:
+        """Everywhere that a file of a locked archive may be had from, the nearest first."""
+        if archive.address is None:
+            return self.addresses(archive.name, archive.snapshot)
+        mirror = self.mirror(archive.name)
+        return (mirror, archive.address) if mirror else (archive.address,)
+
     def addresses(self, archive: str, snapshot: str) -> tuple[str, ...]:
-        """Everywhere that a file of an archive may be had from, the nearest first."""
-        return (*self.live(archive), snapshot_address(archive, snapshot))
+        """Everywhere that a file of the distribution's own archive may be had from, the nearest first."""
+        return (*self.live(archive), self.snapshots(archive, snapshot))
+
+    def snapshots(self, archive: str, snapshot: str) -> str:
+        """Where the snapshot service, or a mirror of it, keeps an archive as it stood at a moment."""
+        address = snapshot_address(archive, snapshot)
+        host = address.split("/")[2]
+        mirror = self.mirror(host)
+        return mirror + address.partition(host)[2] if mirror else address
 
     @property
     def keyrings(self) -> tuple[Path, ...]:

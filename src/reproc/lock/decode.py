@@ -9,8 +9,11 @@ from typing import Any, TypeVar
 from reproc.lock.model import (
     AptLayer,
     Archive,
+    ArchiveBase,
     BootstrapBase,
+    BuildTools,
     Deb,
+    Download,
     GitTree,
     ImageBase,
     LocalTree,
@@ -19,7 +22,10 @@ from reproc.lock.model import (
     LockedTarget,
     PythonEnvironment,
     SourceTree,
+    Submodule,
+    SwhTree,
     TreeEntry,
+    WebTree,
     Wheel,
 )
 
@@ -31,8 +37,12 @@ _OBJECT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _SNAPSHOT = re.compile(r"[0-9]{8}T[0-9]{6}Z")
 _WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+~:=@-]*")
 _DEB = re.compile(r"([a-z0-9][a-z0-9+.-]*)_([A-Za-z0-9.+~:-]+)_([a-z0-9-]+)@([a-z0-9-]+)(?:#[0-9a-f]{64})?")
-_WHEEL = re.compile(r"[A-Za-z0-9._+!-]+\.whl")
+_WHEEL = re.compile(r"[A-Za-z0-9._+!-]+\.(whl|tar\.gz|zip|tar\.bz2)")
+_PROJECT = re.compile(r"(code )?[A-Za-z0-9][A-Za-z0-9._-]*")
+_ADDRESS = re.compile(r"[a-z]+://[^\s\"'<>\\^`{|}\x00-\x1f\x7f]+")
 _PATH = re.compile(r"(?!/)(?!(?:.*/)?\.\.?(?:/|$))[^\x00-\x1f\x7f]*")
+_FORM = re.compile(r"file|zip|tar|(tar\.)?(gz|bz2|xz|zst)")
+_SWHID = re.compile(r"swh:1:(rev|dir|rel|snp|cnt):[0-9a-f]{40}(;[a-z]+=[^\s;]+)*")
 _PLAIN = re.compile(r"[^\x00-\x1f\x7f]*")
 _ABSOLUTE = re.compile(r"/[^\x00-\x1f\x7f]*")
 
@@ -129,7 +139,10 @@ class _Reader:
 def _archive(at: _Reader) -> Archive:
     suites = at.reader("suites")
     pairs = tuple((suite, suites.text(suite, _SHA256)) for suite in suites.names())
-    return Archive(at.text("name", _WORD), at.text("snapshot", _SNAPSHOT), pairs, at.flag("confirmed"))
+    address = at.optional("address", lambda name: at.text(name, _ADDRESS))
+    return Archive(
+        at.text("name", _WORD), at.text("snapshot", _SNAPSHOT), pairs, at.flag("confirmed"), address
+    )
 
 
 def _deb(key: str, at: _Reader) -> Deb:
@@ -159,9 +172,39 @@ def _tree(at: _Reader) -> SourceTree:
                 at.text("commit", _OBJECT),
                 at.text("tree", _OBJECT),
                 at.text("sha256", _SHA256),
+                tuple(_submodule(each) for each in at.optional("submodules", at.readers) or ()),
+            )
+        case "web":
+            downloads = tuple(_download(each) for each in at.readers("downloads"))
+            return WebTree(at.text("source"), downloads, at.text("sha256", _SHA256))
+        case "swh":
+            return SwhTree(
+                at.text("swhid", _SWHID),
+                at.text("tree", _OBJECT),
+                at.flag("single"),
+                at.text("sha256", _SHA256),
             )
         case other:
             raise Malformed(f"{at.where} is of an unknown kind, `{other}`")
+
+
+def _submodule(at: _Reader) -> Submodule:
+    return Submodule(at.text("path", _PATH), at.text("url"), at.text("commit", _OBJECT))
+
+
+def _download(at: _Reader) -> Download:
+    urls = tuple(at.texts("urls"))
+    if not urls or not all(_ADDRESS.fullmatch(url) for url in urls):
+        raise Malformed(f"`urls` of {at.where} is not a list of addresses")
+    return Download(
+        at.text("path", _PATH),
+        at.text("name", _PATH),
+        urls,
+        at.text("sha256", _SHA256),
+        at.number("size"),
+        at.text("form", _FORM),
+        at.number("strip"),
+    )
 
 
 def _entry(at: _Reader) -> TreeEntry:
@@ -211,6 +254,16 @@ def _base(at: _Reader, debs: Mapping[str, Deb]) -> LockedBase:
                 at.number("size"),
                 environment,
             )
+        case "archive":
+            variables = at.reader("environment")
+            return ArchiveBase(
+                at.text("path", _PATH),
+                at.text("sha256", _SHA256),
+                at.text("rootfs", _SHA256),
+                at.number("size"),
+                tuple((name, variables.text(name)) for name in variables.names()),
+                at.flag("plain"),
+            )
         case other:
             raise Malformed(f"{at.where} is of an unknown kind, `{other}`")
 
@@ -221,7 +274,19 @@ def _layer(at: _Reader, debs: Mapping[str, Deb]) -> AptLayer:
 
 
 def _python(at: _Reader) -> PythonEnvironment:
-    wheels = tuple(
+    tools = at.optional("tools", at.readers) or []
+    return PythonEnvironment(
+        at.text("name", _WORD),
+        at.text("interpreter", _WORD),
+        at.text("prefix", _ABSOLUTE),
+        _wheels(at),
+        tuple(BuildTools(each.text("project", _PROJECT), _wheels(each)) for each in tools),
+        at.optional("index", lambda name: at.text(name, _ADDRESS)),
+    )
+
+
+def _wheels(at: _Reader) -> tuple[Wheel, ...]:
+    return tuple(
         Wheel(
             w.text("name", _WORD),
             w.text("version"),
@@ -230,7 +295,4 @@ def _python(at: _Reader) -> PythonEnvironment:
             w.text("sha256", _SHA256),
         )
         for w in at.readers("wheels")
-    )
-    return PythonEnvironment(
-        at.text("name", _WORD), at.text("interpreter", _WORD), at.text("prefix", _ABSOLUTE), wheels
     )

@@ -13,6 +13,8 @@ from reproc.diagnostics.diagnostic import Diagnostic, Outcome, error
 from reproc.lock import tar
 from reproc.lock.archives import Site
 from reproc.lock.model import (
+    Archive,
+    ArchiveBase,
     BootstrapBase,
     Deb,
     GitTree,
@@ -20,12 +22,15 @@ from reproc.lock.model import (
     LocalTree,
     Lock,
     LockedTarget,
+    SourceTree,
+    SwhTree,
     TreeEntry,
+    WebTree,
     Wheel,
 )
 from reproc.lock.net import Client
 from reproc.lock.problem import Problem, attempt, problem
-from reproc.lock.providers import bootstrap, git, image, pypi
+from reproc.lock.providers import archive, bootstrap, git, image, pypi, swh, web
 from reproc.lock.store import Store, sha256_of
 from reproc.progress import Progress
 
@@ -53,19 +58,24 @@ def fetch(
 
 
 def _all(work: Fetching, lock: Lock, target: LockedTarget, folder: Path) -> Outcome[None]:
-    snapshots = tuple((archive.name, archive.snapshot) for archive in lock.archives)
     debs = [deb for layer in target.apt for deb in layer.debs]
     base = target.base
     if isinstance(base, BootstrapBase) and work.store.path(base.sha256) is None:
         debs += base.debs
-    jobs: list[Job] = list(work.debs(debs, snapshots))
+    jobs: list[Job] = list(work.debs(debs, lock.archives))
     for environment in target.python:
         version = environment.interpreter.removeprefix("python")
-        jobs += (work.wheels((wheel,), version, target.platform) for wheel in environment.wheels)
+        wheels = (*environment.wheels, *(wheel for each in environment.tools for wheel in each.wheels))
+        jobs += (
+            work.wheels((wheel,), version, target.platform, environment.index)
+            for wheel in dict.fromkeys(wheels)
+        )
     for key, tree in target.trees:
         jobs.append(work.tree(key, tree, folder))
     if isinstance(base, ImageBase) and work.store.path(base.rootfs) is None:
         jobs.append(lambda: image.fetch(base, target.platform, work.client, work.site, work.store))
+    if isinstance(base, ArchiveBase) and work.store.path(base.rootfs) is None:
+        jobs.append(lambda: archive.fetch(base, folder, target.platform, work.store))
     work.run(f"fetching what {target.name} needs", jobs)
     if isinstance(base, BootstrapBase) and work.store.path(base.sha256) is None:
         _make(work, base, lock, target.platform)
@@ -90,29 +100,29 @@ class Fetching:
     progress: Progress
     _seen: set[str] = field(default_factory=set)
 
-    def debs(self, debs: Iterable[Deb], snapshots: Sequence[tuple[str, str]]) -> Iterator[Job]:
+    def debs(self, debs: Iterable[Deb], archives: Sequence[Archive]) -> Iterator[Job]:
         """A job for every package that the store does not hold."""
-        at = dict(snapshots)
+        at = {archive.name: archive for archive in archives}
         for deb in {deb.sha256: deb for deb in debs}.values():
             if deb.archive not in at:
                 raise problem(codes.LOCK_UNREADABLE, None, reason=f"it has no archive `{deb.archive}`")
             if self.store.path(deb.sha256) is None:
                 yield lambda deb=deb: self._deb(deb, at[deb.archive])  # type: ignore[misc]
 
-    def _deb(self, deb: Deb, snapshot: str) -> None:
-        addresses = [f"{root}/{_quoted(deb.path)}" for root in self.site.addresses(deb.archive, snapshot)]
+    def _deb(self, deb: Deb, archive: Archive) -> None:
+        addresses = [f"{root}/{_quoted(deb.path)}" for root in self.site.places(archive)]
         self.client.download(addresses, deb.sha256, self.store, f"`{deb.filename}`")
         self.progress.note(deb.filename)
 
-    def wheels(self, wheels: Sequence[Wheel], version: str, platform: str) -> Job:
+    def wheels(self, wheels: Sequence[Wheel], version: str, platform: str, index: str | None = None) -> Job:
         """A job for some wheels of one environment."""
 
         def job() -> None:
-            pypi.fetch(wheels, version, platform, self.client, self.site, self.store)
+            pypi.fetch(wheels, version, platform, self.client, self.site, self.store, index)
 
         return job
 
-    def tree(self, key: str, tree: LocalTree | GitTree, folder: Path) -> Job:
+    def tree(self, key: str, tree: SourceTree, folder: Path) -> Job:
         """A job for the archive of a source tree."""
 
         def job() -> None:
@@ -123,6 +133,12 @@ class Fetching:
                     if self.store.path(tree.sha256) is None:
                         git.fetch(tree, self.store)
                         self.progress.note(key)
+                case WebTree():
+                    if self.store.path(tree.sha256) is None:
+                        web.fetch(tree, self.client, self.store)
+                        self.progress.note(key)
+                case SwhTree():
+                    swh.fetch(tree, self.client, self.site, self.store)
 
         return job
 

@@ -13,25 +13,38 @@ from reproc.lock import decode
 from reproc.lock.model import (
     FORMAT,
     AptLayer,
+    ArchiveBase,
     BootstrapBase,
     Deb,
+    Download,
     GitTree,
     ImageBase,
     LocalTree,
     Lock,
+    LockedBase,
     LockedTarget,
     PythonEnvironment,
     SourceTree,
+    SwhTree,
     TreeEntry,
+    WebTree,
+    Wheel,
 )
 from reproc.lock.requests import (
     AptRequest,
+    ArchiveRequest,
+    BaseRequest,
     BootstrapRequest,
+    DoiRequest,
     GitRequest,
     ImageRequest,
     LocalRequest,
     PythonRequest,
+    SourceRequest,
+    SwhRequest,
     TargetRequest,
+    TreeRequest,
+    WebRequest,
 )
 from reproc.record import record
 from reproc.source import SourceFile, Span
@@ -121,6 +134,7 @@ def sections(request: TargetRequest) -> dict[str, str]:
             request.platform,
             _asked_base(request.base),
             [_asked_layer(layer) for layer in request.apt],
+            *_given(as_of=request.as_of, sources=[_asked_source(source) for source in request.sources]),
         ]
     }
     found |= {f"python {each.name}": [request.platform, _asked_python(each)] for each in request.python}
@@ -128,30 +142,61 @@ def sections(request: TargetRequest) -> dict[str, str]:
     return {name: _digest([SCHEME, asked]) for name, asked in found.items()}
 
 
-def _asked_base(base: BootstrapRequest | ImageRequest) -> list[Any]:
+def _asked_base(base: BaseRequest) -> list[Any]:
     match base:
         case BootstrapRequest():
             return ["bootstrap", base.distribution, base.release]
         case ImageRequest():
             return ["image", base.reference, base.distribution, base.release]
+        case ArchiveRequest():
+            sha256 = base.sha256 and base.sha256.text
+            return ["archive", base.path, sha256, base.distribution, base.release]
 
 
 def _asked_layer(layer: AptRequest) -> list[Any]:
-    return [layer.name, layer.after, sorted({item.text for item in layer.packages})]
+    packages = sorted({item.text for item in layer.packages})
+    return [layer.name, layer.after, packages, *_given(recommends=layer.recommends)]
+
+
+def _asked_source(source: SourceRequest) -> list[Any]:
+    key = hashlib.sha256(source.key).hexdigest()
+    return [source.address, key, source.suite, list(source.components)]
+
+
+def _given(**more: Any) -> list[Any]:
+    """What is asked for beside the usual; nothing where nothing is, so that older digests hold."""
+    given = {name: value for name, value in more.items() if value}
+    return [given] if given else []
 
 
 def _asked_python(python: PythonRequest) -> list[Any]:
     asked = sorted({item.text for item in python.requirements})
     files = [[file.path, file.text] for file in python.files]
-    return [python.version, python.interpreter, python.prefix, asked, files, list(python.libc)]
+    more = _given(
+        projects=[[file.path, file.text] for file in python.projects],
+        locks=[[file.path, file.text] for file in python.locks],
+        installs=[[each.name, _asked_tree(each.tree), each.project] for each in python.installs],
+        index=python.index,
+        built=list(python.built),
+        as_of=python.as_of,
+    )
+    return [python.version, python.interpreter, python.prefix, asked, files, list(python.libc), *more]
 
 
-def _asked_tree(tree: LocalRequest | GitRequest) -> list[Any]:
+def _asked_tree(tree: TreeRequest) -> list[Any]:
     match tree:
         case LocalRequest():
             return ["local", tree.source, list(tree.exclude), tree.sha256 and tree.sha256.text, tree.size]
         case GitRequest():
-            return ["git", tree.url, tree.kind, tree.ref]
+            return ["git", tree.url, tree.kind, tree.ref, *_given(submodules=tree.submodules)]
+        case WebRequest():
+            sha256 = tree.sha256 and tree.sha256.text
+            return ["web", list(tree.urls), sha256, tree.size, tree.unpack, tree.strip]
+        case DoiRequest():
+            files = [[each.name, each.sha256 and each.sha256.text, each.size] for each in tree.files]
+            return ["doi", tree.doi, files, tree.sha256 and tree.sha256.text, tree.size, tree.unpack]
+        case SwhRequest():
+            return ["swh", tree.swhid]
 
 
 def _digest(value: object) -> str:
@@ -179,6 +224,7 @@ def _encode(lock: Lock, found: Inputs) -> dict[str, Any]:
         "inputs": {"scheme": SCHEME, "targets": {target: dict(each) for target, each in found}},
         "archives": [
             {"name": a.name, "snapshot": a.snapshot, "confirmed": a.confirmed, "suites": dict(a.suites)}
+            | ({"address": a.address} if a.address else {})
             for a in lock.archives
         ],
         "targets": targets,
@@ -200,7 +246,7 @@ def _target(target: LockedTarget, debs: dict[str, Deb], trees: dict[str, SourceT
     }
 
 
-def _base(base: BootstrapBase | ImageBase, debs: dict[str, Deb]) -> dict[str, Any]:
+def _base(base: LockedBase, debs: dict[str, Deb]) -> dict[str, Any]:
     match base:
         case BootstrapBase():
             return {
@@ -217,6 +263,16 @@ def _base(base: BootstrapBase | ImageBase, debs: dict[str, Deb]) -> dict[str, An
                 "kind": "image",
                 "reference": base.reference,
                 "digest": base.digest,
+                "rootfs": base.rootfs,
+                "size": base.size,
+                "environment": dict(base.environment),
+            }
+        case ArchiveBase():
+            return {
+                "kind": "archive",
+                "path": base.path,
+                "plain": base.plain,
+                "sha256": base.sha256,
                 "rootfs": base.rootfs,
                 "size": base.size,
                 "environment": dict(base.environment),
@@ -242,22 +298,44 @@ def _reference(deb: Deb, debs: dict[str, Deb]) -> str:
 
 
 def _python(environment: PythonEnvironment) -> dict[str, Any]:
+    tools = [
+        {"project": each.project, "wheels": [_wheel(wheel) for wheel in each.wheels]}
+        for each in environment.tools
+    ]
     return {
         "name": environment.name,
         "interpreter": environment.interpreter,
         "prefix": environment.prefix,
-        "wheels": [
-            {"name": w.name, "version": w.version, "filename": w.filename, "size": w.size, "sha256": w.sha256}
-            for w in environment.wheels
-        ],
+        **({"index": environment.index} if environment.index else {}),
+        "wheels": [_wheel(wheel) for wheel in environment.wheels],
+        **({"tools": tools} if tools else {}),
+    }
+
+
+def _wheel(wheel: Wheel) -> dict[str, Any]:
+    return {
+        "name": wheel.name,
+        "version": wheel.version,
+        "filename": wheel.filename,
+        "size": wheel.size,
+        "sha256": wheel.sha256,
     }
 
 
 def _kept(tree: SourceTree, trees: dict[str, SourceTree]) -> str:
-    what = tree.source if isinstance(tree, LocalTree) else f"{tree.url}@{tree.commit}"
-    key = f"{what}#{tree.sha256}"
+    key = f"{_source(tree)}#{tree.sha256}"
     trees[key] = tree
     return key
+
+
+def _source(tree: SourceTree) -> str:
+    match tree:
+        case LocalTree() | WebTree():
+            return tree.source
+        case GitTree():
+            return f"{tree.url}@{tree.commit}"
+        case SwhTree():
+            return tree.swhid
 
 
 def _tree(tree: SourceTree) -> dict[str, Any]:
@@ -266,13 +344,40 @@ def _tree(tree: SourceTree) -> dict[str, Any]:
             entries = [_entry(entry) for entry in tree.entries]
             return {"kind": "local", "source": tree.source, "sha256": tree.sha256, "entries": entries}
         case GitTree():
+            modules = [
+                {"path": each.path, "url": each.url, "commit": each.commit} for each in tree.submodules
+            ]
             return {
                 "kind": "git",
                 "url": tree.url,
                 "commit": tree.commit,
                 "tree": tree.tree,
                 "sha256": tree.sha256,
+                **({"submodules": modules} if modules else {}),
             }
+        case WebTree():
+            downloads = [_download(each) for each in tree.downloads]
+            return {"kind": "web", "source": tree.source, "sha256": tree.sha256, "downloads": downloads}
+        case SwhTree():
+            return {
+                "kind": "swh",
+                "swhid": tree.swhid,
+                "tree": tree.tree,
+                "single": tree.single,
+                "sha256": tree.sha256,
+            }
+
+
+def _download(download: Download) -> dict[str, Any]:
+    return {
+        "path": download.path,
+        "name": download.name,
+        "urls": list(download.urls),
+        "sha256": download.sha256,
+        "size": download.size,
+        "form": download.form,
+        "strip": download.strip,
+    }
 
 
 def _entry(entry: TreeEntry) -> dict[str, Any]:

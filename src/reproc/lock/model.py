@@ -22,6 +22,8 @@ class Archive:
     """Suite and the sha256 of its InRelease file, sorted."""
     confirmed: bool
     """Whether the snapshot service was seen to hold exactly these files."""
+    address: str | None = None
+    """Of a third-party archive: where the author says that it is; it has no snapshots."""
 
 
 @record
@@ -44,7 +46,7 @@ class Deb:
 
 @record
 class Wheel:
-    """A built distribution on PyPI."""
+    """A distribution of a Python package: a wheel, or the source archive of one that is built in the image."""
 
     name: str
     version: str
@@ -94,18 +96,47 @@ class ImageBase:
     """What the image's configuration sets."""
 
 
-LockedBase: TypeAlias = BootstrapBase | ImageBase
+@record
+class ArchiveBase:
+    """An image or a root file system that lies beside the spec as an archive."""
+
+    path: str
+    sha256: str
+    """Of the file."""
+    rootfs: str
+    """sha256 of the flattened root file system as a canonical tar archive."""
+    size: int
+    environment: tuple[tuple[str, str], ...]
+    """What the image's configuration sets."""
+    plain: bool
+    """Whether the file is a root file system and not an image in layers."""
+
+
+LockedBase: TypeAlias = BootstrapBase | ImageBase | ArchiveBase
+
+
+@record
+class BuildTools:
+    """The wheels that building one Python project takes; nothing of them stays in the environment."""
+
+    project: str
+    """`code NAME`, or the name of a package that comes as a source archive."""
+    wheels: tuple[Wheel, ...]
 
 
 @record
 class PythonEnvironment:
-    """A virtual environment and the wheels in it."""
+    """A virtual environment and the distributions in it."""
 
     name: str
     interpreter: str
     """Such as `python3.11`."""
     prefix: str
     wheels: tuple[Wheel, ...]
+    tools: tuple[BuildTools, ...] = ()
+    """For each project that is built in the image, sorted."""
+    index: str | None = None
+    """The package index that the author names; None is PyPI."""
 
 
 @record
@@ -131,6 +162,15 @@ class LocalTree:
 
 
 @record
+class Submodule:
+    """A repository at a folder of another one."""
+
+    path: str
+    url: str
+    commit: str
+
+
+@record
 class GitTree:
     """A commit."""
 
@@ -140,9 +180,63 @@ class GitTree:
     """Git's id of the commit's tree."""
     sha256: str
     """Of the canonical tar archive."""
+    submodules: tuple[Submodule, ...] = ()
+    """Those that are included, sorted by path."""
 
 
-SourceTree: TypeAlias = LocalTree | GitTree
+@record
+class Download:
+    """A file that was fetched by its address."""
+
+    path: str
+    """Where its content lies in the tree; empty for the tree itself."""
+    name: str
+    """Of its content, where that is one file."""
+    urls: tuple[str, ...]
+    """Where it may be had, the best first."""
+    sha256: str
+    size: int
+    form: str
+    """How its content is packed: `file`, `tar`, `tar.gz`, `zip`, `gz`, …"""
+    strip: int
+    """How many top folders of an archive are left out."""
+
+    @property
+    def single(self) -> bool:
+        """Whether its content is one file."""
+        return self.form != "zip" and not self.form.startswith("tar")
+
+
+@record
+class WebTree:
+    """What was fetched by address, or from the record that a DOI names."""
+
+    source: str
+    """The address or the DOI, as the spec has it."""
+    downloads: tuple[Download, ...]
+    """Sorted by path."""
+    sha256: str
+    """Of the canonical tar archive."""
+
+    @property
+    def single(self) -> bool:
+        """Whether it is one file and not a folder."""
+        return len(self.downloads) == 1 and self.downloads[0].single
+
+
+@record
+class SwhTree:
+    """What Software Heritage keeps under an identifier."""
+
+    swhid: str
+    tree: str
+    """Git's id of the folder, or of the one file."""
+    single: bool
+    sha256: str
+    """Of the canonical tar archive."""
+
+
+SourceTree: TypeAlias = LocalTree | GitTree | WebTree | SwhTree
 
 
 @record

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import os
 import ssl
 import threading
@@ -12,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from reproc.diagnostics.codes import lock as codes
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _CHUNK = 1 << 16
 """Also what is lost of a transfer that breaks off."""
+_LARGEST = 32 << 20
+"""The most bytes of JSON that are read."""
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 """HTTP statuses that may be gone a moment later."""
 
@@ -100,6 +103,36 @@ class Client:
                     return store.place(sha256)
         raise _told(failures, what)
 
+    def obtain(self, url: str, sha256: str | None, store: Store) -> str:
+        """The digest of an address's file, which is then in the store.
+
+        Raises `Unreachable`, `NotServed`, or `Mismatch` where it is not the digest that is expected.
+        """
+        if sha256 is not None:
+            with _partial(store, sha256) as partial:
+                self._transfer(url, partial, sha256, store)
+            return sha256
+        with store.temporary() as temporary:
+            temporary.touch()
+            self._persist(lambda url: self._append(url, temporary), url)
+            return store.adopt(temporary)
+
+    def object(self, url: str, *, post: bool = False) -> Any:
+        """The JSON that an address answers with; raises `Unreachable` or `NotServed`."""
+        response = self.request(url, {"Accept": "application/json"}, stream=True, post=post)
+        with response:
+            if response.status_code >= 400:
+                raise NotServed(url, f"HTTP status {response.status_code}")
+            content = bytearray()
+            for chunk in response.iter_content(_CHUNK):
+                content += chunk
+                if len(content) > _LARGEST:
+                    raise NotServed(url, f"it is larger than {_LARGEST} bytes")
+        try:
+            return json.loads(content)
+        except (ValueError, RecursionError) as trouble:
+            raise NotServed(url, "what it gives is not JSON") from trouble
+
     def _transfer(self, url: str, partial: Path, sha256: str, store: Store) -> None:
         """Moves an address's file into the store; begins anew where what an earlier run left is wrong."""
         resumed = partial.stat().st_size > 0
@@ -126,7 +159,9 @@ class Client:
             self._local.session = session
         return session
 
-    def request(self, url: str, headers: dict[str, str], *, stream: bool = False) -> requests.Response:
+    def request(
+        self, url: str, headers: dict[str, str], *, stream: bool = False, post: bool = False
+    ) -> requests.Response:
         """One answer, whatever its status; raises `Unreachable`. Passing trouble is waited out."""
         import requests
 
@@ -136,7 +171,10 @@ class Client:
         for attempt in range(self.attempts):
             last = attempt == self.attempts - 1
             try:
-                response = self.session().get(url, headers=headers, stream=stream, timeout=self.timeout)
+                method = "POST" if post else "GET"
+                response = self.session().request(
+                    method, url, headers=headers, stream=stream, timeout=self.timeout
+                )
             except requests.exceptions.SSLError as failure:
                 raise self._lose(host, "its certificate is not trusted") from failure
             except requests.exceptions.ConnectionError as failure:

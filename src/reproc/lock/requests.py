@@ -6,17 +6,17 @@ from collections.abc import Callable
 from dataclasses import field
 from typing import TypeAlias
 
+from reproc import catalog
 from reproc.catalog import Toolchain
-from reproc.check import CheckedSpec, Target
+from reproc.check import CheckedSpec, Target, place_of_python
 from reproc.check.tools import runtime_packages, tools_in_image, tools_of
 from reproc.diagnostics import Diagnostic, Outcome, error
 from reproc.diagnostics.codes import rules as codes
 from reproc.folder import Folder, OutsideFolder
-from reproc.model import Code, Data, Item
-from reproc.record import record
+from reproc.model import Code, Data, Item, Python
+from reproc.model.literals import project_name
+from reproc.record import record, replace
 from reproc.source import Span
-
-PLATFORM = "linux/amd64"
 
 
 @record
@@ -40,12 +40,39 @@ class ImageRequest:
 
 
 @record
+class ArchiveRequest:
+    """An image or a root file system that lies beside the spec as an archive."""
+
+    path: str
+    sha256: Item | None
+    distribution: str | None
+    release: str | None
+    origin: Span = field(compare=False, repr=False)
+
+
+BaseRequest: TypeAlias = BootstrapRequest | ImageRequest | ArchiveRequest
+
+
+@record
 class AptRequest:
     """Packages that are installed together on top of another layer."""
 
     name: str
     after: str | None
     packages: tuple[Item, ...]
+    recommends: bool = False
+
+
+@record
+class SourceRequest:
+    """A third-party archive of distribution packages."""
+
+    address: str
+    key: bytes
+    """The file with its public key, armored or not."""
+    suite: str
+    components: tuple[str, ...]
+    origin: Span = field(compare=False, repr=False)
 
 
 @record
@@ -54,6 +81,17 @@ class RequirementsFile:
 
     path: str
     text: str
+    origin: Span = field(compare=False, repr=False)
+
+
+@record
+class InstallRequest:
+    """Code that is itself a Python project, and is installed into an environment."""
+
+    name: str
+    tree: TreeRequest
+    project: str | None
+    """The text of its `pyproject.toml`, where the code lies beside the spec."""
     origin: Span = field(compare=False, repr=False)
 
 
@@ -70,6 +108,16 @@ class PythonRequest:
     files: tuple[RequirementsFile, ...]
     libc: tuple[int, int]
     """The base's glibc version: the newest manylinux tag that its wheels may have."""
+    projects: tuple[RequirementsFile, ...] = ()
+    """Texts of `pyproject.toml` files whose dependencies are wanted."""
+    locks: tuple[RequirementsFile, ...] = ()
+    """Locks that other tools made."""
+    installs: tuple[InstallRequest, ...] = ()
+    index: str | None = None
+    built: tuple[str, ...] = ()
+    """Packages that are built from source, as PyPI normalises their names; `:all:` is every one."""
+    as_of: int | None = None
+    """Nothing that was published later; seconds since 1970-01-01 UTC."""
 
 
 @record
@@ -93,9 +141,54 @@ class GitRequest:
     """`commit`, `tag` or `branch`."""
     ref: str
     origin: Span = field(compare=False, repr=False)
+    submodules: bool = False
 
 
-TreeRequest: TypeAlias = LocalRequest | GitRequest
+@record
+class WebRequest:
+    """A file or an archive at an address; several addresses mirror each other."""
+
+    urls: tuple[str, ...]
+    sha256: Item | None
+    size: int | None
+    unpack: bool
+    strip: int | None
+    """How many top folders are left out; None leaves out a single one."""
+    origin: Span = field(compare=False, repr=False)
+
+
+@record
+class FileRequest:
+    """A file of a DOI's record."""
+
+    name: str
+    sha256: Item | None
+    size: int | None
+    origin: Span = field(compare=False, repr=False)
+
+
+@record
+class DoiRequest:
+    """The files of a DOI's record; all of them if none is named."""
+
+    doi: str
+    files: tuple[FileRequest, ...]
+    sha256: Item | None
+    """What its one file must have."""
+    size: int | None
+    unpack: bool
+    origin: Span = field(compare=False, repr=False)
+
+
+@record
+class SwhRequest:
+    """What Software Heritage keeps under an identifier."""
+
+    swhid: str
+    origin: Span = field(compare=False, repr=False)
+
+
+TreeRequest: TypeAlias = LocalRequest | GitRequest | WebRequest | DoiRequest | SwhRequest
 
 
 @record
@@ -104,16 +197,21 @@ class TargetRequest:
 
     name: str
     platform: str
-    base: BootstrapRequest | ImageRequest
+    base: BaseRequest
     apt: tuple[AptRequest, ...]
     """A layer comes after the one it stands on; the names are unique."""
     python: tuple[PythonRequest, ...]
     trees: tuple[tuple[str, TreeRequest], ...]
+    sources: tuple[SourceRequest, ...] = ()
+    as_of: int | None = None
+    """The moment at which what is not pinned resolves; None is the moment of locking."""
 
 
 SYSTEM = "system"
 TOOLS = "tools"
 PYTHON = "python"
+PROJECT = "pyproject.toml"
+EVERY = ":all:"
 
 
 def toolset_name(tools: tuple[Toolchain, ...]) -> str:
@@ -124,30 +222,37 @@ def toolset_name(tools: tuple[Toolchain, ...]) -> str:
 def requests(spec: CheckedSpec, folder: Folder) -> Outcome[tuple[TargetRequest, ...]]:
     """What every target takes from outside, in the spec's order."""
     found: list[Diagnostic] = []
-    asked = tuple(_target(target, folder, found.append) for target in spec.targets)
+    asked = tuple(_target(target, spec.as_of, folder, found.append) for target in spec.targets)
     return Outcome(None if found else asked, tuple(found))
 
 
-def _target(target: Target, folder: Folder, report: Callable[[Diagnostic], None]) -> TargetRequest:
+def _target(
+    target: Target, as_of: int | None, folder: Folder, report: Callable[[Diagnostic], None]
+) -> TargetRequest:
     trees: list[tuple[str, TreeRequest]] = [(f"code {code.name}", _code(code)) for code in target.code]
     trees += [(f"data {data.name}", _data(data)) for data in target.data]
+    trees += _files(target)
     return TargetRequest(
         name=target.name,
-        platform=PLATFORM,
+        platform=target.platform,
         base=_base(target),
         apt=_apt(target),
-        python=_python(target, folder, report),
+        python=_python(target, as_of, dict(trees), folder, report),
         trees=tuple(sorted(trees, key=lambda pair: pair[0])),
+        sources=_sources(target, folder, report),
+        as_of=as_of,
     )
 
 
-def _base(target: Target) -> BootstrapRequest | ImageRequest:
+def _base(target: Target) -> BaseRequest:
     base, release = target.base, target.release
     if base.from_ == "bootstrap" and release is not None:
         return BootstrapRequest(release.distribution, release.codename, base.origin)
-    if base.kind != "image" and release is not None:
+    if base.kind not in ("image", "archive") and release is not None:
         return ImageRequest(release.image, release.distribution, release.codename, base.origin)
     distribution, codename = (release.distribution, release.codename) if release else (None, None)
+    if base.kind == "archive":
+        return ArchiveRequest(base.name.text, base.sha256, distribution, codename, base.origin)
     return ImageRequest(base.name.text, distribution, codename, base.origin)
 
 
@@ -157,7 +262,7 @@ def _apt(target: Target) -> tuple[AptRequest, ...]:
     below: str | None = None
     runtime = _items(runtime_packages(target), target.origin)
     if target.packages or runtime:
-        layers.append(AptRequest(SYSTEM, None, (*target.packages, *runtime)))
+        layers.append(AptRequest(SYSTEM, None, (*target.packages, *runtime), target.recommends))
         below = SYSTEM
     for build in target.builds:
         tools = tools_of(target, build)
@@ -166,9 +271,9 @@ def _apt(target: Target) -> tuple[AptRequest, ...]:
             packages = tuple(sorted({package for tool in tools for package in tool.packages}))
             layers.append(AptRequest(toolset_name(tools), below, _items(packages, origin)))
     inside = [package for tool in tools_in_image(target) for package in tool.packages]
-    if target.python and target.release:
+    if target.pythons and target.release:
         interpreter = f"python{target.release.python}-venv"
-        layers.append(AptRequest(PYTHON, below, _items((interpreter,), target.python.origin)))
+        layers.append(AptRequest(PYTHON, below, _items((interpreter,), target.pythons[0].origin)))
         below = PYTHON
     if inside:
         layers.append(
@@ -181,44 +286,130 @@ def _items(names: tuple[str, ...], origin: Span) -> tuple[Item, ...]:
     return tuple(Item(name, origin) for name in names)
 
 
-def _python(
+def _sources(
     target: Target, folder: Folder, report: Callable[[Diagnostic], None]
-) -> tuple[PythonRequest, ...]:
-    python, release = target.python, target.release
-    if python is None or release is None:
-        return ()
-    files: list[RequirementsFile] = []
-    for item in python.requirements:
-        try:
-            text = folder.read(item.text).decode("utf-8")
-        except (OSError, OutsideFolder, UnicodeDecodeError) as problem:
-            reason = (
-                "is not UTF-8" if isinstance(problem, UnicodeDecodeError) else f"cannot be read: {problem}"
+) -> tuple[SourceRequest, ...]:
+    found: list[SourceRequest] = []
+    for source in target.sources:
+        key = _content(source.key, folder, report)
+        suite = source.suite.text if source.suite else (target.release.codename if target.release else "")
+        # a flat archive, whose suite is a folder, has no components (sources.list(5))
+        named = tuple(item.text for item in source.components) or ("main",)
+        components = () if suite.endswith("/") else named
+        if key is not None:
+            found.append(
+                SourceRequest(source.address.text.rstrip("/"), key, suite, components, source.origin)
             )
-            report(error(codes.UNREADABLE_FILE, item.origin, path=item.text, problem=reason))
-            continue
-        files.append(RequirementsFile(item.text, text, item.origin))
-    return (
-        PythonRequest(
-            name="main",
-            version=release.python,
-            interpreter=f"python{release.python}",
-            prefix="/opt/venv",
-            requirements=python.packages,
-            files=tuple(files),
-            libc=release.libc,
-        ),
+    return tuple(found)
+
+
+def _content(item: Item, folder: Folder, report: Callable[[Diagnostic], None]) -> bytes | None:
+    """A file's content; one that cannot be read is told."""
+    try:
+        return folder.read(item.text)
+    except (OSError, OutsideFolder) as problem:
+        reason = f"cannot be read: {problem}"
+        report(error(codes.UNREADABLE_FILE, item.origin, path=item.text, problem=reason))
+        return None
+
+
+def _texts(
+    items: tuple[Item, ...], folder: Folder, report: Callable[[Diagnostic], None]
+) -> tuple[RequirementsFile, ...]:
+    found: list[RequirementsFile] = []
+    for item in items:
+        content = _content(item, folder, report)
+        try:
+            if content is not None:
+                found.append(RequirementsFile(item.text, content.decode("utf-8"), item.origin))
+        except UnicodeDecodeError:
+            report(error(codes.UNREADABLE_FILE, item.origin, path=item.text, problem="is not UTF-8"))
+    return tuple(found)
+
+
+def _python(
+    target: Target,
+    as_of: int | None,
+    trees: dict[str, TreeRequest],
+    folder: Folder,
+    report: Callable[[Diagnostic], None],
+) -> tuple[PythonRequest, ...]:
+    release = target.release
+    if release is None:
+        return ()
+    return tuple(
+        replace(
+            _environment(python, release, folder, report),
+            installs=tuple(_install(item, trees[f"code {item.text}"], folder) for item in python.install),
+            as_of=as_of,
+        )
+        for python in target.pythons
     )
+
+
+def _install(item: Item, tree: TreeRequest, folder: Folder) -> InstallRequest:
+    text: str | None = None
+    if isinstance(tree, LocalRequest):
+        try:
+            text = folder.read(f"{tree.source}/{PROJECT}").decode("utf-8", "replace")
+        except (OSError, OutsideFolder):  # there is none, or what is there is told with the code itself
+            text = ""
+    return InstallRequest(item.text, tree, text, item.origin)
+
+
+def _environment(
+    python: Python, release: catalog.Release, folder: Folder, report: Callable[[Diagnostic], None]
+) -> PythonRequest:
+    return PythonRequest(
+        name=python.identity[0],
+        version=release.python,
+        interpreter=f"python{release.python}",
+        prefix=place_of_python(python),
+        requirements=python.packages,
+        files=_texts(python.requirements, folder, report),
+        libc=release.libc,
+        projects=_texts((python.project,) if python.project else (), folder, report),
+        locks=_texts((python.lock,) if python.lock else (), folder, report),
+        index=python.index.text.rstrip("/") if python.index else None,
+        built=_built(tuple(item.text for item in python.binary)),
+    )
+
+
+def _built(words: tuple[str, ...]) -> tuple[str, ...]:
+    """What `binary no NAME…` asks to build from source; `binary no` alone means every package."""
+    names = tuple(sorted({project_name(word) for word in words if word not in ("yes", "no")}))
+    return names or ((EVERY,) if "no" in words else ())
 
 
 def _code(code: Code) -> TreeRequest:
     if code.local:
         return LocalRequest(code.local.text, code.exclude, None, None, code.local.origin)
+    if code.archive:
+        urls = (code.archive.text,)
+        return WebRequest(urls, code.sha256, None, True, code.strip, code.archive.origin)
+    if code.swh:
+        return SwhRequest(code.swh.text, code.swh.origin)
     assert code.git is not None, "the rules ask for one source"
     kind, ref = next((kind, item) for kind in ("commit", "tag", "branch") if (item := getattr(code, kind)))
-    return GitRequest(code.git.text, kind, ref.text, code.git.origin)
+    return GitRequest(code.git.text, kind, ref.text, code.git.origin, code.submodules)
 
 
 def _data(data: Data) -> TreeRequest:
-    assert data.local is not None, "the rules ask for a source"
-    return LocalRequest(data.local.text, (), data.sha256, data.size, data.local.origin)
+    if data.local:
+        return LocalRequest(data.local.text, (), data.sha256, data.size, data.local.origin)
+    if data.urls:
+        urls = tuple(item.text for item in data.urls)
+        return WebRequest(urls, data.sha256, data.size, data.unpack, 0, data.urls[0].origin)
+    assert data.doi is not None, "the rules ask for a source"
+    files = tuple(FileRequest(each.name, each.sha256, each.size, each.origin) for each in data.files)
+    return DoiRequest(data.doi.text, files, data.sha256, data.size, data.unpack, data.doi.origin)
+
+
+def _files(target: Target) -> list[tuple[str, TreeRequest]]:
+    """The files and patches that stand beside the spec, each once."""
+    items = [("file", file.path) for file in target.files]
+    items += [("patch", item) for code in target.code for item in code.patches]
+    found: dict[str, TreeRequest] = {}
+    for kind, item in items:
+        found.setdefault(f"{kind} {item.text}", LocalRequest(item.text, (), None, None, item.origin))
+    return list(found.items())

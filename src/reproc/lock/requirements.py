@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 
 from reproc.diagnostics.codes import lock as codes
 from reproc.diagnostics.diagnostic import Diagnostic, Label, error
@@ -40,8 +41,15 @@ class Wanted:
     labels: tuple[Label, ...] = ()
 
 
-def wanted(request: PythonRequest) -> tuple[tuple[Wanted, ...], tuple[Diagnostic, ...]]:
-    """Every requirement of an environment, and what is wrong with the others."""
+def wanted(
+    request: PythonRequest, environment: Mapping[str, str] = MappingProxyType({})
+) -> tuple[tuple[Wanted, ...], tuple[Diagnostic, ...]]:
+    """Every requirement of an environment, and what is wrong with the others.
+
+    `environment` is what markers in a lock of another tool see.
+    """
+    from reproc.lock import foreign, projects
+
     found: list[Wanted] = []
     mistakes: list[Diagnostic] = []
     for item in request.requirements:
@@ -49,6 +57,28 @@ def wanted(request: PythonRequest) -> tuple[tuple[Wanted, ...], tuple[Diagnostic
     for file in request.files:
         for text, span in _lines(file):
             _add(_read(text, span, (Label(file.origin, "named here"),)), found, mistakes)
+    for file in request.projects:
+        project = projects.read(file.path, file.text, file.origin, request.version)
+        if isinstance(project, Diagnostic):
+            mistakes.append(project)
+        elif project.dependencies is None:
+            mistakes.append(error(codes.HIDDEN_DEPENDENCIES, file.origin, path=file.path))
+        else:
+            for text in project.dependencies:
+                _add(_read(text, file.origin, ()), found, mistakes)
+    for file in request.locks:
+        pins, wrong = foreign.read(file, request.version, environment)
+        found += pins
+        mistakes += wrong
+    return tuple(found), tuple(mistakes)
+
+
+def each_of(texts: Iterable[str], origin: Span) -> tuple[tuple[Wanted, ...], tuple[Diagnostic, ...]]:
+    """Requirements that all stand at one place, and what is wrong with the others."""
+    found: list[Wanted] = []
+    mistakes: list[Diagnostic] = []
+    for text in texts:
+        _add(_read(text, origin, ()), found, mistakes)
     return tuple(found), tuple(mistakes)
 
 

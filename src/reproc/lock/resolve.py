@@ -9,7 +9,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from reproc import catalog
 from reproc.diagnostics.codes import lock as codes
-from reproc.diagnostics.diagnostic import Diagnostic, Outcome, in_source_order
+from reproc.diagnostics.diagnostic import Diagnostic, Outcome, error, in_source_order
 from reproc.lock import archives, net
 from reproc.lock.archives import Site
 from reproc.lock.fetch import Fetching, together, workers
@@ -17,11 +17,10 @@ from reproc.lock.file import LockFile, sections
 from reproc.lock.model import (
     AptLayer,
     Archive,
+    ArchiveBase,
     BootstrapBase,
     Deb,
-    GitTree,
     ImageBase,
-    LocalTree,
     Lock,
     LockedBase,
     LockedTarget,
@@ -29,17 +28,22 @@ from reproc.lock.model import (
     SourceTree,
 )
 from reproc.lock.problem import Problem, attempt, problem
-from reproc.lock.providers import apt, bootstrap, git, image, local, pypi
+from reproc.lock.providers import apt, archive, bootstrap, doi, git, image, local, pypi, swh, web
 from reproc.lock.requests import (
+    ArchiveRequest,
+    BaseRequest,
     BootstrapRequest,
+    DoiRequest,
     GitRequest,
     ImageRequest,
     LocalRequest,
     PythonRequest,
+    SwhRequest,
     TargetRequest,
     TreeRequest,
+    WebRequest,
 )
-from reproc.lock.store import Store
+from reproc.lock.store import Store, sha256_of
 from reproc.progress import Progress
 from reproc.record import record, replace
 
@@ -60,6 +64,7 @@ class _System:
 
 
 _Asked: TypeAlias = tuple[object, ...]
+_Work: TypeAlias = dict[_Asked, Callable[[], Outcome[Any]]]
 
 
 def resolve(
@@ -80,7 +85,11 @@ def resolve(
     be resolved again, all are. The moment moves on only where a package is needed that the lock before did
     not have.
     """
-    run = _Run(folder, store, progress, site or Site(), now, previous, update)
+    as_of = next((request.as_of for request in requests), None)
+    if as_of is not None and as_of > now:
+        return Outcome(None, (error(codes.AS_OF_LATER, None, date=archives.day(as_of)),))
+    moment = now if as_of is None else as_of
+    run = _Run(folder, store, progress, site or Site(), moment, previous, update, past=as_of is not None)
     found = attempt(lambda: run.lock(requests))
     told = together(in_source_order((*run.told, *found.diagnostics)))
     return Outcome(found.value, told)
@@ -95,34 +104,55 @@ class _Run:
     now: int
     previous: LockFile | None
     update: bool
+    past: bool = False
+    """Whether `now` is what the spec says, and not the moment of locking."""
     told: list[Diagnostic] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.client = net.Client()
         self.fetching = Fetching(self.store, self.site, self.client, self.progress)
-        self.archives = apt.Archives(self.site, self.client, self.store, self.now)
+        self.archives = apt.Archives(self.site, self.client, self.store, self.now, self.past)
 
     def lock(self, requests: Sequence[TargetRequest]) -> Outcome[Lock]:
         """What is independent of everything else first, side by side; then the bootstrapped bases."""
         keep_systems = all(self._kept(request, "system") is not None for request in requests)
-        work: dict[_Asked, Callable[[], Outcome[Any]]] = {}
+        work: _Work = {}
         for request in requests:
             if not keep_systems:
                 work[_system_key(request)] = lambda r=request: Outcome(self._system(r))  # type: ignore[misc]
             for each in request.python:
-                if self._kept(request, f"python {each.name}") is None:
-                    work[(request.platform, each)] = lambda r=request, e=each: Outcome(self._python(e, r))  # type: ignore[misc]
+                if not each.installs and self._kept(request, f"python {each.name}") is None:
+                    work[(request.platform, each)] = lambda r=request, e=each: self._python(e, r, {})  # type: ignore[misc]
             for name, tree in request.trees:
                 if isinstance(tree, LocalRequest) or self._kept(request, name) is None:
                     work[(tree,)] = lambda t=tree: self._tree(t)  # type: ignore[misc]
         found = self._side_by_side(work)
-        if found is None:
+        installed = self._side_by_side(self._installing(requests, found)) if found is not None else None
+        if found is None or installed is None:
             return Outcome(None)
+        found |= installed
         targets = tuple(self._target(request, found, keep_systems) for request in requests)
         time, used = self._moment(targets, keep_systems)
         return Outcome(self._finished(Lock(time, used, targets)))
 
-    def _side_by_side(self, work: Mapping[_Asked, Callable[[], Outcome[Any]]]) -> dict[_Asked, Any] | None:
+    def _installing(self, requests: Sequence[TargetRequest], found: Mapping[_Asked, Any]) -> _Work:
+        """The environments into which code is installed: what that needs is known when the code is there."""
+        work: _Work = {}
+        for request in requests:
+            for each in request.python:
+                if not each.installs or self._kept(request, f"python {each.name}") is not None:
+                    continue
+                trees = {
+                    one.name: found.get((one.tree,)) or self._old_tree(request, f"code {one.name}")
+                    for one in each.installs
+                }
+                jobs = [self.fetching.tree(f"code {name}", tree, self.folder) for name, tree in trees.items()]
+                self.fetching.run("fetching the code that is installed", jobs)
+                digests = {name: tree.sha256 for name, tree in trees.items()}
+                work[(request.platform, each)] = lambda r=request, e=each, d=digests: self._python(e, r, d)  # type: ignore[misc]
+        return work
+
+    def _side_by_side(self, work: _Work) -> dict[_Asked, Any] | None:
         if not work:
             return {}
         with self.progress.task("resolving"), workers() as pool:
@@ -138,7 +168,11 @@ class _Run:
             return None
         if self.previous.input(request.name, section) != sections(request)[section]:
             return None
-        return next((t for t in self.previous.lock.targets if t.name == request.name), None)
+        kept = next((t for t in self.previous.lock.targets if t.name == request.name), None)
+        if section == "system" and kept is not None and isinstance(kept.base, ArchiveBase):
+            path = self.folder / kept.base.path
+            return kept if path.is_file() and sha256_of(path) == kept.base.sha256 else None
+        return kept
 
     def _target(
         self, request: TargetRequest, found: Mapping[_Asked, Any], keep_systems: bool
@@ -171,8 +205,9 @@ class _Run:
         match request.base:
             case BootstrapRequest() as asked:
                 release = _release(asked.distribution, asked.release, asked)
-                universe = self.archives.universe(release, architecture)
-                installed = apt.basic_closure(universe, release)
+                bootstrap.runs_here(asked, request.platform)
+                universe = self.archives.universe(release, architecture, request.sources)
+                installed = apt.basic_closure(self.archives.universe(release, architecture), release)
                 base: LockedBase = BootstrapBase(
                     asked.distribution,
                     asked.release,
@@ -183,29 +218,51 @@ class _Run:
                 )
                 return _System(base, apt.layers(universe, release, installed, request.apt))
             case ImageRequest() as asked:
-                base = image.lock(
+                if self.past and "@" not in asked.reference:
+                    self.told.append(error(codes.AS_OF_IMAGE, asked.origin, reference=asked.reference))
+                found = image.lock(
                     asked.reference, asked.origin, request.platform, self.client, self.site, self.store
                 )
-                if not request.apt:
-                    return _System(base, ())
-                release = _release(asked.distribution or "", asked.release or "", asked)
-                universe = self.archives.universe(release, architecture)
-                installed = image.installed(base, self.store, asked.origin)
-                return _System(base, apt.layers(universe, release, installed, request.apt))
+                return self._on_image(found, asked, request, architecture)
+            case ArchiveRequest() as asked:
+                kept = archive.lock(asked, self.folder, request.platform, self.store)
+                return self._on_image(kept, asked, request, architecture)
 
-    def _python(self, asked: PythonRequest, request: TargetRequest) -> PythonEnvironment:
-        return pypi.lock(asked, request.platform, self.client, self.site, self.store)
+    def _on_image(
+        self,
+        base: ImageBase | ArchiveBase,
+        asked: ImageRequest | ArchiveRequest,
+        request: TargetRequest,
+        architecture: str,
+    ) -> _System:
+        if not request.apt:
+            return _System(base, ())
+        release = _release(asked.distribution or "", asked.release or "", asked)
+        universe = self.archives.universe(release, architecture, request.sources)
+        installed = image.installed(base, self.store, asked.origin)
+        return _System(base, apt.layers(universe, release, installed, request.apt))
 
-    def _tree(self, asked: TreeRequest) -> Outcome[LocalTree] | Outcome[GitTree]:
+    def _python(
+        self, asked: PythonRequest, request: TargetRequest, trees: Mapping[str, str]
+    ) -> Outcome[PythonEnvironment]:
+        return pypi.lock(asked, request.platform, self.client, self.site, self.store, trees)
+
+    def _tree(self, asked: TreeRequest) -> Outcome[Any]:
         match asked:
             case LocalRequest():
                 return Outcome(local.lock(asked, self.folder, self.store))
             case GitRequest():
                 return git.lock(asked, self.store)
+            case WebRequest():
+                return web.lock(asked, self.client, self.store)
+            case DoiRequest():
+                return doi.lock(asked, self.client, self.site, self.store)
+            case SwhRequest():
+                return Outcome(swh.lock(asked, self.client, self.site, self.store))
 
     def _moment(self, targets: Sequence[LockedTarget], keep_systems: bool) -> tuple[int, tuple[Archive, ...]]:
         """The lock's time and the archives at it: the old ones while they have all that is needed."""
-        if self.previous is not None:
+        if self.previous is not None and (keep_systems or not self.past):
             old = self.previous.lock
             if keep_systems:
                 return old.time, old.archives
@@ -221,7 +278,9 @@ class _Run:
         asking = net.Client(attempts=1, timeout=(3.0, 10.0))
 
         def holds(archive: Archive) -> bool:
-            root = archives.snapshot_address(archive.name, archive.snapshot)
+            if archive.confirmed or archive.address is not None:
+                return archive.confirmed
+            root = self.site.snapshots(archive.name, archive.snapshot)
             try:
                 return all(
                     net.digest(asking.get([f"{root}/dists/{suite}/InRelease"], suite)) == sha256
@@ -258,10 +317,9 @@ class _Run:
                 if isinstance(known, BootstrapBase) and (known.debs, old.platform) == (base.debs, platform):
                     return known
         here = bootstrap.tool()
-        snapshots = tuple((archive.name, archive.snapshot) for archive in lock.archives)
         self.fetching.run(
             f"fetching the packages of the {base.distribution} {base.release} base",
-            list(self.fetching.debs(base.debs, snapshots)),
+            list(self.fetching.debs(base.debs, lock.archives)),
         )
         with self.progress.task(f"making the {base.distribution} {base.release} base"):
             sha256, size = bootstrap.make(
@@ -271,10 +329,10 @@ class _Run:
 
 
 def _system_key(request: TargetRequest) -> _Asked:
-    return (request.platform, request.base, request.apt)
+    return (request.platform, request.base, request.apt, request.sources)
 
 
-def _release(distribution: str, name: str, asked: BootstrapRequest | ImageRequest) -> catalog.Release:
+def _release(distribution: str, name: str, asked: BaseRequest) -> catalog.Release:
     found = catalog.release(distribution, name)
     if found is None:
         known = ", ".join(f"`{each.codename}`" for each in catalog.releases(distribution)) or "none"

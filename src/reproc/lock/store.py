@@ -33,6 +33,14 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def digest_like(path: Path, expected: str) -> str:
+    """A file's digest, as `expected` gives it: with `sha512:` before it, or as sha256 alone."""
+    if not expected.startswith("sha512:"):
+        return sha256_of(path)
+    with path.open("rb") as file:
+        return "sha512:" + hashlib.file_digest(file, "sha512").hexdigest()
+
+
 def default_root() -> Path:
     """Where the user's store is: `$REPROC_STORE`, else `reproc` in the XDG cache folder."""
     chosen = os.environ.get("REPROC_STORE")

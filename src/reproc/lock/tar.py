@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from reproc.lock.model import TreeEntry
 from reproc.lock.store import Store
-from reproc.record import record
+from reproc.record import record, replace
 
 MOMENT = 315619200
 """1980-01-02 00:00 UTC, for every entry: not what a checkout happened to leave, and not before 1980, which
@@ -23,8 +23,18 @@ class Member:
 
     entry: TreeEntry
     open: Callable[[], BinaryIO] | None
-    """None for a link."""
+    """None for a link, and for a folder."""
     size: int = 0
+
+
+def is_folder(member: Member) -> bool:
+    """Whether it is a folder, which needs to be named only where it may be empty."""
+    return member.open is None and member.entry.link is None
+
+
+def moved(member: Member, path: str) -> Member:
+    """The same at another path."""
+    return replace(member, entry=replace(member.entry, path=path))
 
 
 def write(members: Iterable[Member], store: Store) -> str:
@@ -44,7 +54,11 @@ def write(members: Iterable[Member], store: Store) -> str:
                     if folder not in folders:
                         folders.add(folder)
                         archive.addfile(_head(folder, tarfile.DIRTYPE, 0o755))
-                _add(archive, name, member)
+                if not is_folder(member):
+                    _add(archive, name, member)
+                elif name not in folders:
+                    folders.add(name)
+                    archive.addfile(_head(name, tarfile.DIRTYPE, 0o755))
         return store.adopt(path)
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from reproc.diagnostics.codes import lock as codes
 from reproc.diagnostics.diagnostic import Diagnostic, Outcome, error
 from reproc.graph import INPUTS, Input
-from reproc.lock.model import BootstrapBase, Deb, ImageBase, LockedBase, LockedTarget
+from reproc.lock.model import ArchiveBase, BootstrapBase, Deb, ImageBase, LockedBase, LockedTarget
+from reproc.lock.paths import tree_path
 from reproc.lock.problem import of_system
 from reproc.lock.store import Store, sha256_of
 
@@ -24,6 +25,9 @@ def inputs(target: LockedTarget) -> tuple[Input, ...]:
     for environment in target.python:
         folder = wheels_folder(environment.name)
         found += (Input(f"{folder}/{wheel.filename}", wheel.sha256) for wheel in environment.wheels)
+        for tools in environment.tools:
+            folder = tools_folder(environment.name, tools.project)
+            found += (Input(f"{folder}/{wheel.filename}", wheel.sha256) for wheel in tools.wheels)
     found += (Input(tree_path(key), tree.sha256) for key, tree in target.trees)
     return tuple(sorted(found, key=lambda each: each.path))
 
@@ -33,7 +37,7 @@ def base_digest(base: LockedBase) -> str:
     match base:
         case BootstrapBase():
             return base.sha256
-        case ImageBase():
+        case ImageBase() | ArchiveBase():
             return base.rootfs
 
 
@@ -47,9 +51,9 @@ def wheels_folder(environment: str) -> str:
     return f"wheels/{environment}"
 
 
-def tree_path(key: str) -> str:
-    """Where the archive of `code NAME` or `data NAME` stands, below `inputs/`."""
-    return f"trees/{key.replace(' ', '-')}.tar"
+def tools_folder(environment: str, project: str) -> str:
+    """Where the wheels stand that building a project of an environment takes, below `inputs/`."""
+    return f"build-wheels/{environment}/{project.replace(' ', '.')}"
 
 
 def deb_name(deb: Deb) -> str:

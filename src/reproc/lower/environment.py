@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from reproc.check import Target
+from reproc.check import Target, place_of_python
 from reproc.check.tools import default_tools
 from reproc.graph import APPS, Variable
-from reproc.lock.model import ImageBase, LockedTarget
+from reproc.lock.model import ArchiveBase, ImageBase, LockedTarget
 from reproc.model import EnvironmentEntry
+from reproc.source import Span
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """What Debian's and Ubuntu's images set."""
@@ -18,7 +19,9 @@ TOOLS = "/opt/reproc/tools"
 
 def base_environment(locked: LockedTarget | None) -> dict[str, str]:
     """What is set before the spec says anything."""
-    of_image = dict(locked.base.environment) if locked and isinstance(locked.base, ImageBase) else {}
+    of_image = (
+        dict(locked.base.environment) if locked and isinstance(locked.base, ImageBase | ArchiveBase) else {}
+    )
     return {"PATH": PATH, **of_image, "LANG": "C.UTF-8", "TZ": "UTC"}
 
 
@@ -44,7 +47,7 @@ def image_path(target: Target, below: str) -> str:
     """The image's search path: apps, the Python environment, kept programs, default tools, then the base's."""
     kept = [f"{path.text}/bin" for build in target.builds for path in build.keep]
     parts = [APPS] if target.apps else []
-    parts += ["/opt/venv/bin"] if target.python else []
+    parts += [f"{place_of_python(python)}/bin" for python in target.pythons]
     parts += [*kept, *(f"{TOOLS}/{tool.key}" for tool in default_tools(target)), below]
     return ":".join(parts)
 
@@ -52,3 +55,8 @@ def image_path(target: Target, below: str) -> str:
 def changed(new: dict[str, str], old: dict[str, str]) -> tuple[Variable, ...]:
     """The variables of `new` that `old` lacks or has otherwise, in order of their names."""
     return tuple(Variable(name, value) for name, value in sorted(new.items()) if old.get(name) != value)
+
+
+def environment_origin(target: Target) -> Span | None:
+    """Where the spec sets its first variable."""
+    return target.environment[0].origin if target.environment else None

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from reproc.diagnostics import Diagnostic, error
+from reproc.diagnostics.codes import build as codes
 from reproc.graph import MOUNT, Run, WriteFile
 from reproc.lock.archives import snapshot_address
-from reproc.lock.model import AptLayer, Archive, Deb, PythonEnvironment
-from reproc.lock.requests import AptRequest, PythonRequest
+from reproc.lock.model import AptLayer, Archive, Deb, PythonEnvironment, Wheel
+from reproc.lock.requests import AptRequest, PythonRequest, TargetRequest
 from reproc.lower.plan import Shape
 from reproc.source import Span
 from reproc.target import quote
 
-_PIP = "--quiet --disable-pip-version-check --no-cache-dir"
+PIP = "--quiet --disable-pip-version-check --no-cache-dir"
 VOLATILE = (
     "/var/cache/apt/pkgcache.bin",
     "/var/cache/apt/srcpkgcache.bin",
@@ -37,12 +40,15 @@ def install_debs(
     )
     if shape is Shape.VENDORED:
         return Run(title, (*install, _forget()), mounts=(f"debs/{layer.name}",), origin=origin)
-    snapshots = {archive.name: archive.snapshot for archive in archives}
-    fetch = tuple(_fetch(deb, snapshots[deb.archive]) for deb in layer.debs)
+    roots = {archive.name: _root(archive) for archive in archives}
+    fetch = tuple(_fetch(deb, roots[deb.archive]) for deb in layer.debs)
+    # a bare base knows no certificates, and every file is checked by its digest
+    secure = any(roots[deb.archive].startswith("https:") for deb in layer.debs)
+    options = " -o Acquire::https::Verify-Peer=false -o Acquire::https::Verify-Host=false" if secure else ""
     lines = (
         f"mkdir -p {directory}",
         f"cd {directory}",
-        'fetch() { /usr/lib/apt/apt-helper -qq download-file "$2" "${2##*/}" "SHA256:$1"; }',
+        f'fetch() {{ /usr/lib/apt/apt-helper -qq{options} download-file "$2" "${{2##*/}}" "SHA256:$1"; }}',
         *fetch,
         "cd /",
         *install,
@@ -52,17 +58,22 @@ def install_debs(
     return Run(title, lines, network=True, origin=origin)
 
 
-def _fetch(deb: Deb, snapshot: str) -> str:
-    return f"fetch {deb.sha256} {quote(f'{snapshot_address(deb.archive, snapshot)}/{deb.path}')}"
+def _root(archive: Archive) -> str:
+    return archive.address or snapshot_address(archive.name, archive.snapshot)
+
+
+def _fetch(deb: Deb, root: str) -> str:
+    return f"fetch {deb.sha256} {quote(f'{root}/{deb.path}')}"
 
 
 def install_floating_debs(request: AptRequest, title: str, origin: Span | None) -> Run:
     """Installs what the archive has on the day of the build."""
     names = " ".join(quote(item.text) for item in request.packages)
+    recommends = "--install-recommends" if request.recommends else "--no-install-recommends"
     lines = (
         "export DEBIAN_FRONTEND=noninteractive",
         "apt-get update -qq",
-        f"apt-get install -y -qq --no-install-recommends {names}",
+        f"apt-get install -y -qq {recommends} {names}",
         "apt-get clean",
         "find /var/lib/apt/lists -type f -delete",
         _forget(),
@@ -80,21 +91,48 @@ def install_wheels(
     """Makes a virtual environment of exactly these wheels."""
     title = f"Python environment {locked.prefix}"
     requirements = f"{locked.prefix}/requirements.txt"
-    listed = "".join(
-        f"{wheel.name}=={wheel.version} --hash=sha256:{wheel.sha256}\n" for wheel in locked.wheels
-    )
+    wheels = [wheel for wheel in locked.wheels if is_built(wheel)]
+    listed = "".join(f"{pinned(wheel)}\n" for wheel in wheels)
     directory = f"{MOUNT}/wheels/{locked.name}"
     make = f"{locked.interpreter} -m venv {locked.prefix}"
-    if not locked.wheels:
+    if not wheels:
         return (Run(title, (make,), origin=origin),)
     pip = f"{locked.prefix}/bin/pip"
-    install = f"{pip} install {_PIP} --no-deps --no-index --find-links {directory} --require-hashes -r {requirements}"
+    install = f"{pip} install {PIP} --no-deps --no-index --find-links {directory} --require-hashes -r {requirements}"
     write = WriteFile(f"Python packages of {locked.prefix}", requirements, listed, 0o644, origin)
     if shape is Shape.VENDORED:
         return (write, Run(title, (make, install), mounts=(f"wheels/{locked.name}",), origin=origin))
-    download = f"{pip} download {_PIP} --no-deps --only-binary :all: --require-hashes -d {directory} -r {requirements}"
-    lines = (make, f"mkdir -p {directory}", download, install, f"rm -rf {MOUNT}/wheels")
+    lines = (make, *download(pip, locked.index, directory, requirements), install, f"rm -rf {MOUNT}/wheels")
     return (write, Run(title, lines, network=True, origin=origin))
+
+
+def is_built(wheel: Wheel) -> bool:
+    """Whether it is a wheel, and not the source of one."""
+    return wheel.filename.endswith(".whl")
+
+
+def pinned(wheel: Wheel) -> str:
+    """A line of a requirements file that only this very file satisfies."""
+    return f"{wheel.name}=={wheel.version} --hash=sha256:{wheel.sha256}"
+
+
+def download(
+    pip: str, index: str | None, directory: str, requirements: str, forms: str = "--only-binary :all:"
+) -> tuple[str, str]:
+    """Fetches what a requirements file names into a directory."""
+    return (
+        f"mkdir -p {directory}",
+        f"{pip} download {PIP} {index_option(index)}--no-deps {forms} --require-hashes -d {directory} -r {requirements}",
+    )
+
+
+def index_option(index: str | None) -> str:
+    """What tells pip of the author's index; where it is not encrypted, digests make up for that."""
+    if index is None:
+        return ""
+    host = index.partition("://")[2].partition("/")[0].rpartition("@")[2]
+    trusted = f"--trusted-host {quote(host)} " if index.startswith("http:") else ""
+    return f"--index-url {quote(index)} {trusted}"
 
 
 def install_floating_python(request: PythonRequest, origin: Span | None) -> tuple[WriteFile | Run, ...]:
@@ -111,9 +149,22 @@ def install_floating_python(request: PythonRequest, origin: Span | None) -> tupl
     )
     commands = (
         f"{request.interpreter} -m venv {request.prefix}",
-        f"{request.prefix}/bin/pip install {_PIP} --only-binary :all: -r {requirements}",
+        f"{request.prefix}/bin/pip install {PIP} {index_option(request.index)}--only-binary :all: -r {requirements}",
     )
     return (write, Run(f"Python environment {request.prefix}", commands, network=True, origin=origin))
+
+
+def needing_lock(request: TargetRequest) -> Iterator[Diagnostic]:
+    """What nobody can tell without a lock."""
+    for python in request.python:
+        for file in (*python.projects, *python.locks):
+            yield error(codes.PYTHON_WITHOUT_LOCK, file.origin, what=file.path)
+        for install in python.installs:
+            yield error(codes.PYTHON_WITHOUT_LOCK, install.origin, what=f"code {install.name}")
+        if python.built and python.requirements:
+            yield error(codes.PYTHON_WITHOUT_LOCK, python.requirements[0].origin, what="binary no")
+    for source in request.sources:
+        yield error(codes.SOURCE_WITHOUT_LOCK, source.origin)
 
 
 def day(epoch: int) -> str:

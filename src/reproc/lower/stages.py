@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from reproc.check import Target, place_of_code, place_of_data
@@ -53,6 +54,21 @@ def inputs_of(target: Target, build: Build) -> tuple[str, ...]:
     places |= {f"data {each.name}": place_of_data(each) for each in target.data}
     if build.inputs:
         named = {item.text for item in build.inputs}
-        return tuple(key for key in places if key.partition(" ")[2] in named)
-    where = f"{target.place(build)}/"
-    return tuple(key for key, place in places.items() if where.startswith(f"{place.rstrip('/')}/"))
+        chosen = {key: place for key, place in places.items() if key.partition(" ")[2] in named}
+    else:
+        where = f"{target.place(build)}/"
+        chosen = {k: place for k, place in places.items() if where.startswith(f"{place.rstrip('/')}/")}
+    return tuple(parents_first(chosen))
+
+
+def parents_first(places: Mapping[str, str]) -> list[str]:
+    """The keys in their order, but what lies below another's place behind that.
+
+    What is then done to all files of the outer one does not reach the inner one's.
+    """
+    plain = {key: f"{place.rstrip('/')}/" for key, place in places.items()}
+
+    def above(key: str) -> int:
+        return sum(plain[key].startswith(place) for each, place in plain.items() if each != key)
+
+    return sorted(places, key=above)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from reproc.record import record
+from reproc.record import record, replace
 
 
 class Unfit(ValueError):
@@ -30,6 +30,10 @@ class Literal:
     located: bool = False
     """Whether the value keeps its place (an Item)."""
     choices: tuple[str, ...] = ()
+    named: Callable[[str], str] = str
+    """What a value is the same thing by, whatever else it says of it: a package without its version."""
+    beside: bool = False
+    """A path relative to the folder of the file it stands in."""
 
 
 def _matching(pattern: str, otherwise: str, limit: int | None = None) -> Callable[[str], str]:
@@ -46,12 +50,15 @@ def _matching(pattern: str, otherwise: str, limit: int | None = None) -> Callabl
 def choice(*words: str) -> Literal:
     """One of a few words."""
 
+    listed = ", ".join(f"`{word}`" for word in words)
+    name = f"one of {listed}" if len(words) > 1 else listed
+
     def parse(text: str) -> str:
         if text not in words:
-            raise Unfit("is not one of " + ", ".join(f"`{word}`" for word in words))
+            raise Unfit(f"is not {name}")
         return text
 
-    return Literal("one of " + ", ".join(f"`{word}`" for word in words), words[0], parse, choices=words)
+    return Literal(name, words[0], parse, choices=words)
 
 
 def _path(text: str) -> str:
@@ -95,6 +102,12 @@ def _number(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
+def project_name(requirement: str) -> str:
+    """The normalised name that a requirement starts with (PyPA specification "names and normalization")."""
+    match = re.match(r"\s*([A-Za-z0-9._-]+)", requirement)
+    return re.sub(r"[-_.]+", "-", match[1]).lower() if match else requirement
+
+
 _SIZES = {
     "": 1,
     "K": 10**3,
@@ -132,10 +145,38 @@ def _date(text: str) -> int:
 
 
 def _digest(text: str) -> str:
-    match = re.fullmatch(r"(?:sha256:)?([0-9a-f]{64})", text)
+    """A sha256 as its 64 digits alone, a sha512 with `sha512:` before its 128."""
+    match = re.fullmatch(r"(?:sha256:)?([0-9a-f]{64})|(sha512:[0-9a-f]{128})", text)
     if not match:
         raise Unfit("is not a sha256 digest of 64 hexadecimal digits")
-    return match[1]
+    return match[1] or match[2]
+
+
+def _yes_no(text: str) -> bool:
+    if text not in ("yes", "no"):
+        raise Unfit("is not `yes` or `no`")
+    return text == "yes"
+
+
+def _mode(text: str) -> int:
+    if not re.fullmatch(r"0?[0-7]{3}", text):
+        raise Unfit("is not a file mode of three octal digits")
+    return int(text, 8)
+
+
+def _compute_capabilities(text: str) -> str:
+    match = re.fullmatch(r"sm_([0-9]{2,3})(?:\.\.sm_([0-9]{2,3}))?", text)
+    if not match:
+        raise Unfit("is not a compute capability such as `sm_70`, or a range such as `sm_70..sm_90`")
+    if match[2] and int(match[1]) > int(match[2]):
+        raise Unfit("is a range that ends before it starts")
+    return text
+
+
+def _tolerance(text: str) -> float:
+    if not re.fullmatch(r"[0-9]{1,20}(\.[0-9]{1,20})?(e-?[0-9]{1,3})?", text):
+        raise Unfit("is not a tolerance such as `1e-3`")
+    return float(text)
 
 
 _name = _matching(
@@ -154,7 +195,8 @@ VERSION = Literal(
 )
 PATH = Literal("an absolute path", "/opt/model", _path)
 PLACE = Literal("an absolute path", "/opt/model", _place)
-FILE = Literal("a file beside the spec", '"data/x.csv"', _file, located=True)
+LOCATED_PATH = Literal("an absolute path", "/opt/model", _path, located=True)
+FILE = Literal("a file beside the spec", '"data/x.csv"', _file, located=True, beside=True)
 SIZE = Literal("a size", "2GiB", _size)
 DURATION = Literal("a duration", "90s", _duration)
 DATE = Literal("a date", "2024-06-01", _date)
@@ -190,8 +232,11 @@ PACKAGE = Literal(
         "is not a package name, `name` or `name=version`",
     ),
     located=True,
+    named=lambda text: text.partition("=")[0],
 )
-REQUIREMENT = Literal("a Python requirement", "numpy==1.26.4", _no_line_breaks, located=True)
+REQUIREMENT = Literal(
+    "a Python requirement", "numpy==1.26.4", _no_line_breaks, located=True, named=project_name
+)
 IMAGE = Literal(
     "an image reference",
     '"debian:bookworm-slim"',
@@ -226,4 +271,75 @@ DOI = Literal(
     "10.5281/zenodo.1",
     _matching(r"10\.[0-9]{4,9}/\S+", "is not a DOI such as `10.5281/zenodo.1234567`"),
 )
-YES_NO = choice("yes", "no")
+LOCATED_DOI = replace(DOI, located=True)
+LOCATED_STRING = replace(STRING, located=True)
+SCOPE = choice("build", "run")
+NOTHING = Literal("nothing", "", str)
+"""For a keyword that stands alone."""
+YES_NO = Literal("`yes` or `no`", "yes", _yes_no, choices=("yes", "no"))
+COUNT = Literal("a number", "1", _number(0, 999_999_999))
+POSITIVE = Literal("a number", "1", _number(1, 999_999_999))
+PORT = Literal("a port", "8080", _number(1, 65535))
+UID = Literal("a user's number", "1000", _number(1, 60_000))
+MODE = Literal("a file mode", "0644", _mode)
+TOLERANCE = Literal("a tolerance", "1e-3", _tolerance)
+OWNER = Literal(
+    "an owner",
+    "root",
+    _matching(r"[a-z_][a-z0-9_-]{0,31}|[0-9]{1,9}", "is not a user's name or number"),
+)
+USER = Literal(
+    "a user's name",
+    "researcher",
+    _matching(r"[a-z_][a-z0-9_-]{0,31}", "is not a user's name: lower-case letters, digits, `_` and `-`"),
+)
+LABEL = Literal(
+    "a label's name",
+    "org.example.version",
+    _matching(r"[A-Za-z0-9][A-Za-z0-9._/-]*", "is not a label's name such as `org.example.version`", 128),
+)
+SWHID = Literal(
+    "a Software Heritage identifier",
+    "swh:1:rev:…",
+    _matching(
+        r"swh:1:(rev|dir|rel|snp|cnt):[0-9a-f]{40}(;[a-z]+=[^\s;]+)*",
+        "is not an identifier such as `swh:1:rev:…`",
+    ),
+    located=True,
+)
+LOCATED_URL = Literal(
+    "an address",
+    '"https://example.org/x.tar.gz"',
+    _matching(
+        r"(https?|ftp|file)://[^\s\"'<>\\^`{|}\x00-\x1f]+|pkg:[a-z]+/[A-Za-z0-9@%._~:/+?=&-]+",
+        "is not an address such as `https://example.org/x.tar.gz`",
+        2000,
+    ),
+    located=True,
+)
+CPU_LEVEL = Literal(
+    "a processor level",
+    "x86-64-v2",
+    _matching(r"[a-z0-9][a-z0-9_.-]*", "is not a processor level such as `x86-64-v2`", 40),
+    located=True,
+)
+CPU_FEATURE = Literal(
+    "a processor feature",
+    "avx2",
+    _matching(r"[a-z0-9][a-z0-9_.-]*", "is not a processor feature such as `avx2`", 40),
+    located=True,
+)
+SM_RANGE = Literal("a compute capability", "sm_70..sm_90", _compute_capabilities)
+DRIVER = Literal(
+    "a driver's version",
+    ">=450",
+    _matching(r">=[0-9]+(\.[0-9]+)*", "is not a lower bound such as `>=450`", 32),
+)
+COMPONENT = Literal(
+    "a component",
+    "cudnn=8.6",
+    _matching(
+        r"[a-z][a-z0-9_-]*(=[0-9]+(\.[0-9]+)*)?", "is not a component such as `nccl` or `cudnn=8.6`", 64
+    ),
+)
+DISTRIBUTIONS = ("debian", "ubuntu", "rocky", "centos", "alpine")

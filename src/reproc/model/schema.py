@@ -25,7 +25,16 @@ class Block:
 
     later: ClassVar[tuple[str, ...]] = ()
     """Statements of the language that this version does not build yet."""
+    named_by: ClassVar[tuple[str, ...]] = ()
+    """The fields that tell two of its statements apart."""
+    replaced: ClassVar[tuple[Keyword, ...]] = ()
+    """Statements that other statements stand for before the block is read."""
     origin: Span = field(compare=False, repr=False)
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """What tells it apart from others of its kind."""
+        return tuple(str(getattr(self, each)) for each in self.named_by)
 
 
 @record
@@ -60,6 +69,8 @@ class Keyword:
     """A literal: any number of values, in one statement or several."""
     repeat: bool = False
     """May stand several times; the field is a tuple."""
+    then: str = ""
+    """A word that stands behind the keyword before anything else."""
 
 
 @record
@@ -78,9 +89,9 @@ def value(type: Literal, doc: str, *, many: bool = False, optional: bool = False
     return field(default=None, metadata=metadata) if optional else field(metadata=metadata)
 
 
-def once(word: str, type: Literal | type[Block], doc: str, *, default: Any = None) -> Any:
+def once(word: str, type: Literal | type[Block], doc: str, *, default: Any = None, then: str = "") -> Any:
     """A field filled by a statement that stands at most once."""
-    return field(default=default, metadata={"keywords": (Keyword(word, type, doc),)})
+    return field(default=default, metadata={"keywords": (Keyword(word, type, doc, then=then),)})
 
 
 def needed(word: str, type: Literal | type[Block], doc: str) -> Any:
@@ -114,6 +125,17 @@ class BlockSchema:
     required: frozenset[str]
     """Fields without a default."""
     later: frozenset[str]
+    replaced: dict[str, Keyword]
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Every keyword that may stand in the block, sorted."""
+        return tuple(sorted({*self.keywords, *self.replaced, *self.later}))
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing may stand in it: the statement takes no block."""
+        return not self.words and self.entries is None
 
 
 def schema_of(block: type[Block]) -> BlockSchema:
@@ -139,4 +161,11 @@ def _read_schema(block: type[Block]) -> BlockSchema:
                 required.add(each.name)
         if "entries" in each.metadata:
             others = (each.name, each.metadata["entries"])
-    return BlockSchema(tuple(values), keywords, others, frozenset(required), frozenset(block.later))
+    return BlockSchema(
+        tuple(values),
+        keywords,
+        others,
+        frozenset(required),
+        frozenset(block.later),
+        {each.word: each for each in block.replaced},
+    )

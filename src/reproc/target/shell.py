@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from posixpath import dirname
 
-from reproc.graph import Script, WriteFile
+from reproc.graph import ACTIVATION, Activation, Script, WriteFile
 from reproc.target.quoting import export, quote, writes
 
 
@@ -28,3 +28,15 @@ def write_file(step: WriteFile, *, in_def: bool) -> list[str]:
     lines = [f"mkdir -p {quote(dirname(step.path))}"] if dirname(step.path) != "/" else []
     lines += writes(step.path, step.content, in_def=in_def)
     return [*lines, f"chmod {step.mode:04o} {quote(step.path)}"]
+
+
+def activate(made: Activation, leave: str) -> list[str]:
+    """Lines that activate an environment, unless that was done; `leave` is what they do where it fails."""
+    return [
+        f'if [ "${{{made.variable}:-}}" != {made.mark} ]; then',
+        f"    _reproc_made=$({ACTIVATION}) || {leave}",
+        '    eval "$_reproc_made"',
+        "    unset _reproc_made",
+        f"    export {made.variable}={made.mark}",
+        "fi",
+    ]

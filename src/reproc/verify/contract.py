@@ -14,6 +14,7 @@ from reproc import model
 from reproc.model import Jobs
 from reproc.target.quoting import quote
 from reproc.verify.engines.base import Command
+from reproc.verify.look import NO_LOOK, Look
 
 UID = GID = 1000
 USER = "researcher"
@@ -76,16 +77,19 @@ def argv(test: model.Test, jobs: int = 1) -> tuple[str, ...]:
     return ("/bin/sh", "-c", _text(test.run.text, jobs) if test.run is not None else "")
 
 
-def command(test: model.Test, workdir: str, jobs: int = 1) -> Command:
-    """What an engine runs for a test: the prelude, then the test's own command.
+def command(
+    test: model.Test, workdir: str, look: Look = NO_LOOK, *, entry: tuple[str, ...] = (), jobs: int = 1
+) -> Command:
+    """What an engine runs for a test: the image's entry, the prelude, the test's own command, looks at files.
 
     The command is a child of that shell, never a container's first process, to whom Linux delivers no signal
     that it has not asked for (pid_namespaces(7)): a test that kills itself must not come out as passed.
     """
-    prelude = _PRELUDE + "".join(f"{line}\n" for line in _assignments(test.env)) + '"$@"\nexit "$?"\n'
+    ending = f'{look.after()}exit "$reproc_status"'
+    lines = (*_assignments(test.env), f'{look.before()}"$@"', "reproc_status=$?", ending, "")
     needs = {need.what for need in test.needs}
     return Command(
-        ("/bin/sh", "-c", prelude, "reproc", *argv(test, jobs)),
+        (*entry, "/bin/sh", "-c", _PRELUDE + "\n".join(lines), "reproc", *argv(test, jobs)),
         workdir,
         test.timeout,
         network="network" in needs,

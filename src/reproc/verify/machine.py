@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from reproc.model.spec import Needs
+from reproc.model import Needs
 from reproc.record import record
 
 

@@ -41,6 +41,8 @@ class TargetPlan:
     workdir: str = "/"
     """Where tests start."""
     apps: tuple[str, ...] = ()
+    entry: tuple[str, ...] = ()
+    """What the image starts commands with, so that an engine that goes past it does so too."""
 
 
 @record

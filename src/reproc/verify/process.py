@@ -19,6 +19,7 @@ from reproc.verify.engines.base import Captured
 
 _CHUNK = 1 << 16
 _LINE_LIMIT = 1 << 16
+_TAIL = 1 << 16
 LOG_LIMIT = 64 << 20
 """Bytes of output that a log file takes; what comes after is read, told as progress and not kept."""
 
@@ -145,24 +146,24 @@ def follow(
 
 
 class Keeper:
-    """Keeps the first bytes of a stream and counts the rest."""
+    """Keeps the first bytes of a stream, and the last ones of those that it does not keep, and counts all."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._data = bytearray()
+        self._tail = bytearray()
         self.size = 0
 
     def feed(self, data: bytes) -> None:
         self.size += len(data)
-        room = self._limit - len(self._data)
-        if room > 0:
-            self._data += data[:room]
+        room = max(0, self._limit - len(self._data))
+        self._data += data[:room]
+        self._tail = (self._tail + data[room:])[-_TAIL:]
 
     def captured(self, skip: int = 0) -> Captured:
         """What was kept, without the first `skip` bytes."""
-        return Captured(
-            bytes(self._data[skip:]).decode("utf-8", "replace"), self.size - skip, self.size > len(self._data)
-        )
+        text, tail = (bytes(each).decode("utf-8", "replace") for each in (self._data[skip:], self._tail))
+        return Captured(text, self.size - skip, self.size > len(self._data), tail)
 
     @property
     def data(self) -> bytes:

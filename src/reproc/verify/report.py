@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import field
 from enum import Enum
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -90,16 +90,17 @@ class Report:
     """Whether a build or a test failed by its own fault."""
     lacking: bool = False
     """Whether something was asked for that this machine lacks or lost."""
-    counts: Mapping[Status, int] = field(init=False)
 
-    def __post_init__(self) -> None:
+    @cached_property
+    def counts(self) -> Mapping[Status, int]:
+        """Tests by status; a build or an engine that failed counts as one that did."""
         counts = {status: 0 for status in Status}
         for row in self.rows():
             for test in row.tests:
                 counts[test.status] += 1
             if not any(test.status is Status.FAILED for test in row.tests) and row.status is Status.FAILED:
                 counts[Status.FAILED] += 1
-        object.__setattr__(self, "counts", counts)
+        return counts
 
     def rows(self) -> Iterator[EngineReport]:
         for target in self.targets:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,11 +12,13 @@ from reproc import model
 from reproc.diagnostics import Diagnostic, error
 from reproc.diagnostics.codes import verify as codes
 from reproc.progress import Progress
+from reproc.record import replace
 from reproc.verify import contract
 from reproc.verify.engines import ENGINES, make
 from reproc.verify.engines.base import BuildFailed, Built, CommandResult, Engine, Probe, RunFailed
 from reproc.verify.interrupt import interruptible, undisturbed
 from reproc.verify.judge import judge
+from reproc.verify.look import Look, look, missed, seen
 from reproc.verify.machine import Machine
 from reproc.verify.plan import Options, Recipe, TargetPlan
 from reproc.verify.report import BuildReport, EngineReport, Report, Status, TargetReport, TestReport
@@ -172,6 +175,9 @@ class _Run:
             return TestReport(test.name, Status.SKIPPED, "stopped after the first failure")
         if test.backends and engine.backend not in test.backends:
             return TestReport(test.name, Status.SKIPPED, f"it is only for {' and '.join(test.backends)}")
+        if test.cpu:
+            emulated = f"it needs an emulated `{test.cpu}` processor, which this version does not offer yet"
+            return TestReport(test.name, Status.SKIPPED, emulated)
         for need in test.needs:
             if (reason := self.machine.lacks(need)) is None:
                 continue
@@ -181,23 +187,32 @@ class _Run:
             self._tell(error(codes.REQUIREMENT_MISSING, need.origin, **facts), lacking=True)
             return TestReport(test.name, Status.FAILED, f"{reason}, and it was required")
         with self.progress.task(f"test “{test.name}” of {plan.name} with {engine.name}"):
-            result = engine.run(built.image, contract.command(test, plan.workdir))
-        return self._judged(plan, engine, test, result)
+            wanted = look(test, secrets.token_hex(16), plan.entry)
+            command = contract.command(test, plan.workdir, wanted, entry=plan.entry)
+            result = engine.run(built.image, command)
+        return self._judged(plan, engine, test, result, wanted)
 
     def _judged(
-        self, plan: TargetPlan, engine: Engine, test: model.Test, result: CommandResult | RunFailed
+        self,
+        plan: TargetPlan,
+        engine: Engine,
+        test: model.Test,
+        result: CommandResult | RunFailed,
+        wanted: Look,
     ) -> TestReport:
         match result:
             case RunFailed():
                 self._tell(result.diagnostic, result.lacking)
                 return TestReport(test.name, Status.FAILED, result.diagnostic.message, seconds=result.seconds)
             case CommandResult():
-                return self._counted(plan, engine, test, result)
+                found, stderr = seen(wanted, result.stderr)
+                result = replace(result, stderr=stderr)
+                reason = judge(test, result) or missed(wanted, found)
+                return self._counted(plan, engine, test, result, reason)
 
     def _counted(
-        self, plan: TargetPlan, engine: Engine, test: model.Test, result: CommandResult
+        self, plan: TargetPlan, engine: Engine, test: model.Test, result: CommandResult, reason: str | None
     ) -> TestReport:
-        reason = judge(test, result)
         if reason is not None:
             said = "\n".join((result.stderr.text or result.stdout.text).splitlines()[-_TAIL:])
             facts = {"test": test.name, "target": plan.name, "engine": engine.name, "reason": reason}

@@ -8,7 +8,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from reproc.check.checked import Target
-from reproc.check.rules import apps, base, builds, environment, inputs, packages, tests, toolchains
+from reproc.check.rules import (
+    apps,
+    base,
+    builds,
+    environment,
+    files,
+    hardware,
+    inputs,
+    labels,
+    packages,
+    tests,
+    toolchains,
+    user,
+)
 from reproc.diagnostics import Diagnostic
 from reproc.folder import Folder
 
@@ -20,7 +33,11 @@ RULES: tuple[Rule, ...] = (
     toolchains.check,
     inputs.check,
     builds.check,
+    files.check,
     environment.check,
+    user.check,
+    labels.check,
+    hardware.check,
     apps.check,
     tests.check,
 )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from reproc import catalog
 from reproc.check.checked import Target
 from reproc.check.names import nearest
+from reproc.check.rules.inputs import exists
 from reproc.diagnostics import Diagnostic, error
 from reproc.diagnostics.codes import rules as codes
 from reproc.folder import Folder
@@ -16,13 +17,17 @@ from reproc.source import Span
 
 def check(target: Target, folder: Folder) -> Iterator[Diagnostic]:
     base = target.base
-    if base.kind == "image":
+    if base.kind != "archive" and base.sha256:
+        yield error(codes.ONLY_BESIDE, base.sha256.origin, keyword="sha256", other="archive")
+    if base.kind == "archive":
+        yield from exists(base.name, folder, wanted="file")
+    if base.kind in ("image", "archive"):
         if base.from_:
             yield error(codes.FROM_WITHOUT_RELEASE, base.origin)
         if base.is_:
             yield from _known(base.is_.distribution, base.is_.release, base.is_.origin)
         elif wanted := _wants_packages(target):
-            yield error(codes.IS_UNKNOWN, wanted, target=target.name, image=base.name.text)
+            yield error(codes.IS_UNKNOWN, wanted, target=target.name, image=base.name.text, kind=base.kind)
         return
     if base.is_:
         yield error(codes.IS_NEEDLESS, base.is_.origin)
@@ -48,4 +53,4 @@ def _wants_packages(target: Target) -> Span | None:
         return asking[0].origin
     if target.toolchains:
         return target.toolchains[0].origin
-    return target.python.origin if target.python else None
+    return target.pythons[0].origin if target.pythons else None

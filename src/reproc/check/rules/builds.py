@@ -5,38 +5,34 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reproc.check.checked import Target
-from reproc.check.names import nearest
-from reproc.diagnostics import Code, Diagnostic, Label, error
+from reproc.check.names import nearest, unknown
+from reproc.check.rules.places import BASE, reserved
+from reproc.diagnostics import Diagnostic, Label, error
 from reproc.diagnostics.codes import rules as codes
 from reproc.folder import Folder
-from reproc.model import Build, Item
+from reproc.model import Build
 from reproc.source import Span
-
-_SYSTEM = frozenset(
-    "/ /bin /boot /dev /etc /home /lib /lib64 /mnt /opt /proc /root /run /sbin /sys /tmp /usr /usr/bin /usr/lib "
-    "/usr/local /var".split()
-)
-"""Directories that every base has (FHS 3.0)."""
 
 
 def check(target: Target, folder: Folder) -> Iterator[Diagnostic]:
     named = {build.name: build for build in target.builds}
+    declared = {(tool.name.text, tool.version) for tool in target.toolchains}
+    inputs = dict.fromkeys((*(code.name for code in target.code), *(data.name for data in target.data)))
     for build in target.builds:
-        yield from _tools(build, target)
-        yield from _inputs(build, target)
+        yield from _tools(build, declared)
+        yield from unknown(codes.UNKNOWN_INPUT, build.inputs, inputs)
         yield from _after(build, named)
         if not build.commands:
             yield error(codes.NO_COMMANDS, build.origin, name=build.name)
         if target.place(build) is None:
             yield error(codes.NO_PLACE, build.origin, name=build.name)
         for path in build.keep:
-            if path.text in _SYSTEM:
+            if path.text in BASE or reserved(path.text):
                 yield error(codes.KEEP_TOO_MUCH, path.origin, path=path.text, name=build.name)
     yield from _cycles(target.builds, named)
 
 
-def _tools(build: Build, target: Target) -> Iterator[Diagnostic]:
-    declared = {(tool.name.text, tool.version) for tool in target.toolchains}
+def _tools(build: Build, declared: set[tuple[str, str]]) -> Iterator[Diagnostic]:
     seen: dict[str, Span] = {}
     for using in build.using:
         name = using.name.text
@@ -50,27 +46,15 @@ def _tools(build: Build, target: Target) -> Iterator[Diagnostic]:
         seen.setdefault(name, using.origin)
 
 
-def _inputs(build: Build, target: Target) -> Iterator[Diagnostic]:
-    known = (*(code.name for code in target.code), *(data.name for data in target.data))
-    for item in build.inputs:
-        if item.text not in known:
-            yield _unknown(item, known, codes.UNKNOWN_INPUT)
-
-
 def _after(build: Build, named: dict[str, Build]) -> Iterator[Diagnostic]:
     for item in build.after:
         other = named.get(item.text)
         if other is None:
-            yield _unknown(item, tuple(named), codes.UNKNOWN_BUILD)
+            yield from unknown(codes.UNKNOWN_BUILD, (item,), named)
         elif build.keep and not other.keep:
             yield error(
                 codes.AFTER_KEEPS_NOTHING, item.origin, Label(other.origin, "this build"), name=item.text
             )
-
-
-def _unknown(item: Item, known: tuple[str, ...], code: Code) -> Diagnostic:
-    listed = ", ".join(f"`{name}`" for name in known) or None
-    return error(code, item.origin, name=item.text, suggestion=nearest(item.text, known), known=listed)
 
 
 def _cycles(builds: tuple[Build, ...], named: dict[str, Build]) -> Iterator[Diagnostic]:

@@ -28,26 +28,18 @@ def check(target: Target, folder: Folder) -> Iterator[Diagnostic]:
         yield from _code(code, folder)
     for data in target.data:
         yield from _data(data, folder)
-    for item in target.python.requirements if target.python else ():
+    for item in (item for python in target.pythons for item in python.requirements):
         yield from exists(item, folder, wanted="file")
 
 
 def _code(code: Code, folder: Folder) -> Iterator[Diagnostic]:
+    given = {"local": code.local, "git": code.git, "archive": code.archive, "swh": code.swh}
+    choices = '`local "folder"`, `git ADDRESS` or `archive "ADDRESS"`'
+    yield from _one_source("code", code.name, code.origin, given, choices)
     revisions = [each for each in (code.commit, code.tag, code.branch) if each]
-    if code.local is None and code.git is None:
-        yield error(
-            codes.NO_SOURCE,
-            code.origin,
-            kind="code",
-            name=code.name,
-            choices='`local "folder"` or `git ADDRESS`',
-        )
-    elif code.local and code.git:
-        later = max(code.local, code.git, key=lambda item: item.origin.start)
-        yield error(codes.TWO_SOURCES, later.origin, kind="code", name=code.name)
-    elif code.git and not revisions:
+    if code.git and not revisions:
         yield error(codes.NO_REVISION, code.git.origin, name=code.name)
-    elif len(revisions) > 1:
+    elif code.git and len(revisions) > 1:
         yield error(
             codes.TWO_REVISIONS,
             revisions[1].origin,
@@ -59,17 +51,54 @@ def _code(code: Code, folder: Folder) -> Iterator[Diagnostic]:
             item: Item | None = getattr(code, keyword)
             if item:
                 yield error(codes.WITHOUT_GIT, item.origin, keyword=keyword)
+        if code.submodules:
+            yield error(codes.WITHOUT_GIT, code.origin, keyword="submodules")
     if code.local is None and code.exclude:
         yield error(codes.EXCLUDE_WITHOUT_LOCAL, code.origin)
+    if code.archive is None and code.sha256:
+        yield error(codes.ONLY_BESIDE, code.sha256.origin, keyword="sha256", other="archive")
+    if code.archive is None and code.strip is not None:
+        yield error(codes.ONLY_BESIDE, code.origin, keyword="strip", other="archive")
+    if code.archive:
+        yield from _address(code.archive)
     if code.local:
         yield from exists(code.local, folder)
 
 
 def _data(data: Data, folder: Folder) -> Iterator[Diagnostic]:
-    if data.local is None:
-        yield error(codes.NO_SOURCE, data.origin, kind="data", name=data.name, choices='`local "file"`')
-        return
-    yield from exists(data.local, folder)
+    given = {"local": data.local, "url": data.urls[0] if data.urls else None, "doi": data.doi}
+    choices = '`local "file"`, `url "ADDRESS"` or `doi DOI`'
+    yield from _one_source("data", data.name, data.origin, given, choices)
+    if data.doi is None and data.files:
+        yield error(codes.ONLY_BESIDE, data.files[0].origin, keyword="file", other="doi")
+    if data.local and data.unpack:
+        yield error(codes.ONLY_BESIDE, data.origin, keyword="unpack", other="url` or `doi")
+    for url in data.urls:
+        yield from _address(url)
+    if data.local:
+        yield from exists(data.local, folder)
+
+
+def _one_source(
+    kind: str, name: str, origin: Span, given: dict[str, Item | None], choices: str
+) -> Iterator[Diagnostic]:
+    there = sorted((item for item in given.values() if item), key=lambda item: item.origin.start)
+    if not there:
+        yield error(codes.NO_SOURCE, origin, kind=kind, name=name, choices=choices)
+    for each in there[1:]:
+        yield error(codes.TWO_SOURCES, each.origin, kind=kind, name=name)
+
+
+def _address(url: Item) -> Iterator[Diagnostic]:
+    """Says so of an address that nothing can be fetched from."""
+    scheme = url.text.partition(":")[0].lower()
+    if scheme not in ("http", "https"):
+        hints = {
+            "file": "what lies on this machine is named with `local`",
+            "ftp": "most servers give the same file by `https://`",
+            "pkg": "name the address of the package's archive",
+        }
+        yield error(codes.BAD_ADDRESS, url.origin, scheme=scheme, advice=hints[scheme])
 
 
 def exists(item: Item, folder: Folder, wanted: str | None = None) -> Iterator[Diagnostic]:

@@ -1,15 +1,18 @@
-"""The Python environment is one that the base's release can hold, and its requirements can be read."""
+"""What package managers bring is something that the base can hold, and what says so can be read."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
-from reproc.check.checked import Target
-from reproc.diagnostics import Diagnostic, error
+from reproc import catalog
+from reproc.check.checked import Target, place_of_python
+from reproc.check.names import nearest
+from reproc.check.rules.inputs import exists
+from reproc.diagnostics import Diagnostic, Label, error
 from reproc.diagnostics.codes import rules as codes
 from reproc.folder import Folder
-from reproc.model import Item
+from reproc.model import Item, Python
 
 _REQUIREMENT = re.compile(
     r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\s*(\[[^\]]*\])?\s*(?P<rest>.*)", re.DOTALL
@@ -17,10 +20,38 @@ _REQUIREMENT = re.compile(
 
 
 def check(target: Target, folder: Folder) -> Iterator[Diagnostic]:
-    python = target.python
-    if python is None:
-        return
-    release = target.release
+    for source in target.sources:
+        yield from exists(source.key, folder, wanted="file")
+    places: dict[str, Python] = {}
+    code = tuple(each.name for each in target.code)
+    for python in target.pythons:
+        yield from _environment(python, target.release)
+        yield from _sources(python, code, folder)
+        place = place_of_python(python)
+        if place in places:
+            first, second = (f"python {each.identity[0]}" for each in (places[place], python))
+            label = Label(places[place].origin, "the first one")
+            yield error(codes.SAME_PLACE, python.origin, label, first=first, second=second, path=place)
+        places.setdefault(place, python)
+
+
+def _sources(python: Python, code: tuple[str, ...], folder: Folder) -> Iterator[Diagnostic]:
+    """What the environment is made of lies beside the spec, or is code of the target."""
+    for file in (python.project, python.lock):
+        if file is not None:
+            yield from exists(file, folder, wanted="file")
+    for item in python.install:
+        if item.text not in code:
+            near, known = nearest(item.text, code), ", ".join(f"`{name}`" for name in code)
+            yield error(codes.UNKNOWN_CODE, item.origin, name=item.text, suggestion=near, known=known or None)
+    if python.provider not in (None, "distro"):
+        yield error(codes.PYTHON_PROVIDER, python.origin, provider=python.provider)
+    words = [item.text for item in python.binary]
+    if words and words != ["yes"] and (words[0] != "no" or {"yes", "no"} & {*words[1:]}):
+        yield error(codes.BINARY_WORDS, python.binary[0].origin, words=" ".join(words))
+
+
+def _environment(python: Python, release: catalog.Release | None) -> Iterator[Diagnostic]:
     if python.version is None:
         yield error(
             codes.PYTHON_VERSION_MISSING, python.origin, version=release.python if release else "3.11"

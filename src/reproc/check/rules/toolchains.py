@@ -26,7 +26,7 @@ def check(target: Target, folder: Folder) -> Iterator[Diagnostic]:
             yield error(codes.UNKNOWN_TOOLCHAIN, tool.name.origin, name=name, suggestion=near, known=listed)
         elif release is not None:
             yield from _packaged(tool, release)
-        for language in languages(tool) if tool.default else ():
+        for language in tool.covers if tool.default else ():
             if language in defaults:
                 yield error(
                     codes.TWO_DEFAULTS,
@@ -37,14 +37,9 @@ def check(target: Target, folder: Folder) -> Iterator[Diagnostic]:
             defaults.setdefault(language, tool.origin)
 
 
-def languages(tool: Toolchain) -> tuple[str, ...]:
-    """The languages that a tool chain is installed for: C and C++ unless the spec says otherwise."""
-    return tool.languages or ("c", "c++")
-
-
 def _packaged(tool: Toolchain, release: catalog.Release) -> Iterator[Diagnostic]:
     name = tool.name.text
-    if catalog.toolchain(name, tool.version, languages(tool), release) is None:
+    if catalog.toolchain(name, tool.version, tool.covers, release) is None:
         known = ", ".join(f"`{name} {version}`" for version in catalog.toolchain_versions(name, release))
         where = f"{release.distribution} {release.codename}"
         yield error(

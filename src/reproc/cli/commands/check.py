@@ -34,7 +34,7 @@ def parser() -> Parser:
 def run(options: Namespace, console: Console) -> int:
     """Shows what is wrong; the exit code says whether anything is."""
     path = spec_path(options.spec)
-    outcome = pipeline.checked(path, path.as_posix())
+    outcome = pipeline.checked(path, path.as_posix(), warnings=True)
     console.show(outcome.diagnostics, options.message_format)
     if outcome.value is None:
         return WRONG_CALL

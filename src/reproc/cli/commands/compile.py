@@ -45,10 +45,22 @@ def parser() -> Parser:
     )
     made.add_argument("--stdout", action="store_true", help="print the recipes and write nothing")
     made.add_argument("--json", action="store_true", help="print the manifest")
+    made.add_argument(
+        "--watch", action="store_true", help="go on until interrupted: once more whenever a file changes"
+    )
     return made
 
 
 def run(options: Namespace, console: Console) -> int:
+    """Writes the recipes, once or whenever what they are made from changes."""
+    if not options.watch:
+        return _compile(options, console)
+    from reproc.cli.watch import watch
+
+    return watch(spec_path(options.spec), lambda: _compile(options, console), console)
+
+
+def _compile(options: Namespace, console: Console) -> int:
     """Writes the recipes; files that would not change are left alone."""
     project = load(options.spec, console, need_lock=options.locked or options.vendored)
     if isinstance(project, int):

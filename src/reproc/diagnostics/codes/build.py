@@ -49,9 +49,9 @@ GIT_ADDRESS = Code(
 BAD_COMMIT = Code(
     "E0507",
     "bad-commit",
-    "`{commit}` is not a full commit id",
+    "a recipe needs a full commit id, and `{commit}` is none",
     label="asked for here",
-    help=("write all 40 (or 64) hexadecimal digits, or run `reproc lock`",),
+    help=("run `reproc lock`, which pins the commit, or write all 40 (or 64) hexadecimal digits",),
 )
 TOO_MANY_LAYERS = Code(
     "E0508",
@@ -85,4 +85,32 @@ BACKEND_BROKEN = Code(
     "broken-backend",
     "the back end `{name}` cannot be loaded: {reason}",
     help=("install it again, or remove the package that brings it",),
+)
+DOI_WITHOUT_LOCK = Code(
+    "E0513",
+    "doi-without-lock",
+    "which files the DOI of `{what}` stands for is known only to a lock",
+    label="has to be looked up",
+    help=("run `reproc lock`",),
+)
+ONLY_VENDORED = Code(
+    "E0514",
+    "only-vendored",
+    "`{what}` {reason}, which no recipe can fetch by itself",
+    label="asked for here",
+    help=("run `reproc compile --vendored`, which puts it beside the recipe",),
+)
+PYTHON_WITHOUT_LOCK = Code(
+    "E0519",
+    "project-without-lock",
+    "which packages `{what}` leads to is known only to a lock",
+    label="has to be looked up",
+    help=("run `reproc lock`",),
+)
+SOURCE_WITHOUT_LOCK = Code(
+    "E0520",
+    "source-without-lock",
+    "what a third-party archive holds is known only to a lock",
+    label="has to be looked up",
+    help=("run `reproc lock`",),
 )

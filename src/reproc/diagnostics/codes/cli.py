@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from reproc.diagnostics.diagnostic import Code
 
-UNREADABLE = Code("E0701", "unreadable-spec", "`{path}` {problem}", help=("{hint}",))
+UNREADABLE = Code(
+    "E0701",
+    "unreadable-spec",
+    "`{path}` {problem}",
+    help=("{hint}", "name the spec, or a folder that holds a `repro.spec`"),
+)
 NO_LOCK = Code(
     "E0702", "no-lock", "there is no `repro.lock` beside `{path}`", help=("run `reproc lock` first",)
 )
@@ -21,7 +26,12 @@ NO_SUCH_TARGET = Code(
     help=("did you mean `{suggestion}`?", "it has: {known}"),
 )
 NOT_WRITABLE = Code("E0705", "not-writable", "`{path}` cannot be written: {problem}")
-NO_SUCH_BACKEND = Code("E0706", "no-such-backend", "no target has a recipe of the kind `{name}`")
+NO_SUCH_BACKEND = Code(
+    "E0706",
+    "no-such-backend",
+    "no target has a recipe of the kind `{name}`",
+    help=("the kinds are `docker` and `singularity`, unless a target's `backends` leaves one out",),
+)
 REPORT_FORM = Code(
     "E0707",
     "unknown-report-form",

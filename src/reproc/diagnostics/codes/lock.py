@@ -68,7 +68,10 @@ NO_KEYRING = Code(
     help=("install the package `{package}`, or put `{keyring}` into a folder that `REPROC_KEYRINGS` names",),
 )
 BAD_INDEX = Code(
-    "E0413", "bad-index", "the index of `{suite}` in the archive `{archive}` cannot be read: {reason}"
+    "E0413",
+    "bad-index",
+    "the index of `{suite}` in the archive `{archive}` cannot be read: {reason}",
+    help=("a mirror or a proxy may be at fault: try again, or without it",),
 )
 UNKNOWN_PACKAGE = Code(
     "E0414",
@@ -125,7 +128,7 @@ UNKNOWN_REQUIREMENT = Code(
     "unknown-python-package",
     "there is no Python package `{name}`",
     label="not in the index",
-    help=("{advice}",),
+    help=("{advice}", "its name there may not be the one that programs import"),
 )
 UNSATISFIABLE_PYTHON = Code(
     "E0424",
@@ -177,8 +180,14 @@ SOURCE_DIGEST = Code(
     "source-digest",
     "`{source}` has the sha256 `{found}`, and `{expected}` was expected",
     label="what the spec says",
+    help=("get the right file again, or write the digest that it has now if the change is meant",),
 )
-SOURCE_SIZE = Code("E0436", "source-size", "`{source}` has {found} bytes, and {expected} were expected")
+SOURCE_SIZE = Code(
+    "E0436",
+    "source-size",
+    "`{source}` has {found} bytes, and {expected} were expected",
+    help=("get the right file again, or correct `size` if the change is meant",),
+)
 SOURCE_CHANGED = Code(
     "E0437",
     "source-changed",
@@ -188,14 +197,73 @@ SOURCE_CHANGED = Code(
 GIT_UNKNOWN = Code(
     "E0438", "unknown-git-ref", "`{url}` has no {kind} `{ref}`", help=("did you mean `{suggestion}`?",)
 )
-GIT_TROUBLE = Code("E0439", "git-trouble", "`{url}` cannot be read: {reason}")
+GIT_TROUBLE = Code(
+    "E0439",
+    "git-trouble",
+    "`{url}` cannot be read: {reason}",
+    help=("your readers need an address that answers without a login",),
+)
 GIT_CHANGED = Code(
     "E0440",
     "git-tree-changed",
     "commit `{commit}` of `{url}` does not give the tree that was locked",
     help=("run `reproc lock`",),
 )
-SUBMODULES = Code("W0401", "submodules-left-out", "`{url}` has submodules, which are not included: {paths}")
+SUBMODULES = Code(
+    "W0401",
+    "submodules-left-out",
+    "`{url}` has submodules, which are not included: {paths}",
+    help=("write `submodules` if they belong to it",),
+)
+BAD_ARCHIVE = Code(
+    "E0441", "bad-archive", "`{source}` cannot be unpacked: {reason}", label="what should be unpacked"
+)
+HOSTILE_ARCHIVE = Code(
+    "E0442",
+    "hostile-archive",
+    "`{source}` holds `{path}`, which {what}",
+    label="nothing of it was used",
+    help=("ask whoever published it; an archive of code or data has no use for that",),
+)
+ARCHIVE_TOO_LARGE = Code(
+    "E0443",
+    "archive-too-large",
+    "`{source}` unpacks to more than {limit}",
+    label="nothing of it was used",
+)
+WEB_PAGE = Code(
+    "E0444",
+    "web-page",
+    "`{url}` gives a web page, not a file",
+    label="answers with HTML",
+    help=("copy the address of the download itself, not of the page that offers it",),
+)
+RECORD_TROUBLE = Code(
+    "E0445", "record-trouble", "the record of `{doi}` cannot be read: {reason}", help=("{advice}",)
+)
+NO_SUCH_MEMBER = Code(
+    "E0446",
+    "no-such-record-file",
+    "the record of `{doi}` has no file `{name}`",
+    label="not in the record",
+    help=("did you mean `{suggestion}`?", "it has: {known}"),
+)
+WEB_CHANGED = Code(
+    "E0447",
+    "download-changed",
+    "`{source}` does not give the tree that was locked",
+    help=("run `reproc lock`",),
+)
+SWH_TROUBLE = Code("E0448", "swh-trouble", "`{swhid}` cannot be fetched: {reason}", help=("{advice}",))
+SUBMODULE_ADDRESS = Code(
+    "E0449",
+    "submodule-address",
+    "the submodule `{path}` of `{url}` {reason}",
+    help=("declare it as `code` of its own",),
+)
+MIRROR_PASSED_OVER = Code(
+    "W0403", "mirror-passed-over", "`{url}` was passed over: {reason}", label="the next address was taken"
+)
 
 # Images and base file systems
 BAD_REFERENCE = Code(
@@ -211,7 +279,10 @@ REGISTRY_REFUSED = Code(
     help=("log in with `docker login {registry}`",),
 )
 REGISTRY_TROUBLE = Code(
-    "E0453", "registry-trouble", "the registry `{registry}` gives no sound answer for `{reference}`: {reason}"
+    "E0453",
+    "registry-trouble",
+    "the registry `{registry}` gives no sound answer for `{reference}`: {reason}",
+    help=("try again later; a proxy may be answering in its place",),
 )
 NO_IMAGE_PLATFORM = Code(
     "E0454",
@@ -247,5 +318,103 @@ STORE_DAMAGED = Code(
     "W0402", "store-damaged", "the store held a damaged copy of {what}; it was set aside and fetched again"
 )
 
-UNREACHABLE: frozenset[Code] = frozenset({NETWORK, TOOL_MISSING, NO_KEYRING, NO_SPACE})
+# Locks and projects of other Python tools
+FOREIGN_LOCK = Code(
+    "E0480",
+    "unreadable-foreign-lock",
+    "`{path}` cannot be read as a lock: {reason}",
+    help=("`lock` takes a `uv.lock`, `pylock.toml`, `Pipfile.lock` or `poetry.lock`",),
+)
+FOREIGN_PYTHON = Code(
+    "E0481",
+    "lock-for-other-python",
+    "`{path}` is for Python {wanted}, and the environment has {python}",
+    help=("choose a base with a Python that it is for, or make it anew with Python {python}",),
+)
+FOREIGN_PLATFORM = Code(
+    "E0482",
+    "lock-for-other-platform",
+    "`{path}` was not made for {platform}",
+    help=("make it anew for this platform too",),
+)
+BAD_PROJECT = Code("E0483", "unreadable-project", "`{path}` cannot be read: {reason}")
+HIDDEN_DEPENDENCIES = Code(
+    "E0484",
+    "hidden-dependencies",
+    "`{path}` does not say what the project needs: that is known only when it is built",
+    help=("write what it needs as `packages`, or name a file with it as `requirements`",),
+)
+NO_PROJECT = Code(
+    "E0485",
+    "no-python-project",
+    "`code {name}` is no Python project: it has neither a `pyproject.toml` nor a `setup.py`",
+    label="cannot be installed",
+    help=("build it with a `build` statement",),
+)
+HIDDEN_NEEDS = Code(
+    "W0484",
+    "hidden-needs",
+    "`code {name}` says what it needs only when it is built: nothing of that is locked",
+    label="installed without its dependencies",
+    help=("write what it needs as `packages`, or name a file with it as `requirements`",),
+)
+NO_SOURCE_ARCHIVE = Code(
+    "E0486",
+    "no-source-archive",
+    "`{name}` has no source archive in the index",
+    help=("leave it out of `binary no`: its wheel is taken then",),
+)
+
+# Third-party archives, and the archives as of a day
+BAD_KEY = Code(
+    "E0487",
+    "unreadable-key",
+    "the key of `{address}` holds no OpenPGP public key",
+    label="signed by this key",
+    help=("`key` names the file that the archive's own instructions put into `/etc/apt/keyrings`",),
+)
+AS_OF_TOO_EARLY = Code(
+    "E0488",
+    "as-of-too-early",
+    "`{archive}` cannot be had as of {date}: its snapshots begin on {first}",
+    help=("write `as-of {first}` or later",),
+)
+AS_OF_LATER = Code("E0489", "as-of-in-the-future", "`as-of` lies in the future: {date}")
+AS_OF_CHANGED = Code(
+    "E0490",
+    "as-of-without-history",
+    "`{archive}` cannot be had as of {date}: it changed on {changed} and keeps no history",
+    label="holds only what it holds now",
+    help=("name a mirror that stands as of that day, or take the packages as `data`",),
+)
+AS_OF_MIRROR = Code(
+    "E0491",
+    "as-of-needs-snapshots",
+    "`{archive}` as of {date} is kept by `{host}` alone, which does not serve it: {reason}",
+    help=(
+        "a live mirror holds only what is there today; `{variable}` names a mirror of the snapshot service",
+    ),
+)
+AS_OF_INDEX = Code(
+    "E0492",
+    "as-of-without-upload-times",
+    "the package index does not say when `{name}` was published, and `as-of` needs that",
+    help=("take an index that gives upload times (PEP 700), or leave out `as-of` and pin the versions",),
+)
+AS_OF_IMAGE = Code(
+    "W0488",
+    "as-of-image",
+    "`as-of` does not reach the image `{reference}`: a registry keeps no history",
+    label="pinned as it is today",
+    help=("name it by its digest, or write `from bootstrap`",),
+)
+OTHER_ARCHITECTURE = Code(
+    "E0493",
+    "other-architecture",
+    "a base for `{platform}` cannot be made on this machine, which runs no programs of `{architecture}`",
+    label="made of packages here",
+    help=("install the packages `qemu-user-static` and `binfmt-support`, or lock on such a machine",),
+)
+
+UNREACHABLE: frozenset[Code] = frozenset({NETWORK, TOOL_MISSING, NO_KEYRING, NO_SPACE, AS_OF_MIRROR})
 """What the machine lacks or cannot reach: exit code 3."""

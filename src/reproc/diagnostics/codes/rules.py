@@ -26,7 +26,11 @@ UNKNOWN_TARGET = Code(
     help=("did you mean `{suggestion}`?", "there is: {known}"),
 )
 EXTENDS_CYCLE = Code(
-    "E0304", "extends-cycle", "targets extend each other in a circle: {chain}", label="the circle closes here"
+    "E0304",
+    "extends-cycle",
+    "targets extend each other in a circle: {chain}",
+    label="the circle closes here",
+    help=("put what they share into an `abstract` target, and let each extend that one",),
 )
 UNKNOWN_RELEASE = Code(
     "E0305",
@@ -47,19 +51,21 @@ BOOTSTRAP_UBUNTU = Code(
     "bootstrap-not-supported",
     "`from bootstrap` of `{distribution}` is not supported yet",
     label="only Debian for now",
+    help=("leave out `from bootstrap`: the base is then the official image, pinned by its digest",),
 )
 IS_UNKNOWN = Code(
     "E0308",
     "unknown-content",
-    "nobody can tell which distribution the image holds",
+    "reproc cannot know which distribution the image holds",
     label="packages are asked for in target `{target}`",
-    help=('say it: `base image "{image}" {{ is debian bookworm }}`',),
+    help=('say it: `base image "{image}" {{ is DISTRIBUTION RELEASE }}`, such as `is ubuntu 22.04`',),
 )
 IS_NEEDLESS = Code(
     "E0309",
     "needless-is",
     "a distribution's base needs no `is`",
     label="only an image's content has to be told",
+    help=("leave it out",),
 )
 NO_SOURCE = Code(
     "E0310",
@@ -94,12 +100,28 @@ WITHOUT_GIT = Code(
     "revision-without-git",
     "`{keyword}` has a meaning only beside `git`",
     label="there is no `git` here",
+    help=("leave it out, or name the repository with `git`",),
 )
 EXCLUDE_WITHOUT_LOCAL = Code(
     "E0315",
     "exclude-without-local",
     "`exclude` has a meaning only beside `local`",
     label="there is no `local` here",
+    help=("leave it out",),
+)
+ONLY_BESIDE = Code(
+    "E0325",
+    "only-beside",
+    "`{keyword}` has a meaning only beside `{other}`",
+    label="there is no `{other}` here",
+    help=("leave it out",),
+)
+BAD_ADDRESS = Code(
+    "E0326",
+    "unsupported-address",
+    "nothing is fetched from an address that begins with `{scheme}:`",
+    label="not `https://`",
+    help=("{advice}",),
 )
 SAME_PLACE = Code(
     "E0316",
@@ -116,6 +138,13 @@ NO_SUCH_FILE = Code(
     help=("did you mean `{suggestion}`?",),
 )
 UNREADABLE_FILE = Code("E0318", "unreadable-file", "`{path}` {problem}", label="cannot be used")
+NOTHING_TO_DROP = Code(
+    "E0319",
+    "nothing-to-drop",
+    "there is no {kind} `{name}` to drop",
+    label="not inherited from the top or from what the target extends",
+    help=("did you mean `{suggestion}`?", "there is: {known}"),
+)
 UNKNOWN_TOOLCHAIN = Code(
     "E0320",
     "unknown-toolchain",
@@ -145,7 +174,11 @@ NOT_DECLARED = Code(
     help=("did you mean `{suggestion}`?", "add `toolchain {name} {version}` at the top"),
 )
 SAME_TOOL_TWICE = Code(
-    "E0324", "two-versions-in-one-build", "a build works with one version of `{name}`", label="the second one"
+    "E0324",
+    "two-versions-in-one-build",
+    "a build works with one version of `{name}`",
+    label="the second one",
+    help=("keep one, and give what needs the other a build of its own",),
 )
 PYTHON_VERSION_MISSING = Code(
     "E0330",
@@ -175,6 +208,27 @@ DIRECT_REQUIREMENT = Code(
     label="nothing pins what is there",
     help=("declare it as `code` and build it from there",),
 )
+UNKNOWN_CODE = Code(
+    "E0334",
+    "unknown-code",
+    "there is no code `{name}` that could be installed",
+    label="unknown",
+    help=("did you mean `{suggestion}`?", "there is: {known}", "declare it: `code {name} {{ … }}`"),
+)
+PYTHON_PROVIDER = Code(
+    "E0335",
+    "python-provider",
+    "Python from `provider {provider}` is not supported yet",
+    label="comes from the distribution in this version",
+    help=("leave `provider` out, or choose a base whose release packages this Python",),
+)
+BINARY_WORDS = Code(
+    "E0336",
+    "binary-words",
+    "`binary {words}` is neither `yes`, nor `no`, nor `no` and the names of packages",
+    label="cannot be understood",
+    help=("write `binary no mpi4py` to build `mpi4py` from source, and take wheels of everything else",),
+)
 UNKNOWN_INPUT = Code(
     "E0340",
     "unknown-input",
@@ -190,7 +244,11 @@ UNKNOWN_BUILD = Code(
     help=("did you mean `{suggestion}`?", "there is: {known}"),
 )
 BUILD_CYCLE = Code(
-    "E0342", "build-cycle", "builds wait for each other in a circle: {chain}", label="the circle closes here"
+    "E0342",
+    "build-cycle",
+    "builds wait for each other in a circle: {chain}",
+    label="the circle closes here",
+    help=("take one `after` of the circle out",),
 )
 AFTER_KEEPS_NOTHING = Code(
     "E0343",
@@ -199,7 +257,13 @@ AFTER_KEEPS_NOTHING = Code(
     label="has no `keep`",
     help=("add `keep /path` to `build {name}`",),
 )
-NO_COMMANDS = Code("E0344", "empty-build", "`build {name}` runs nothing", label="no `run`, no `script`")
+NO_COMMANDS = Code(
+    "E0344",
+    "empty-build",
+    "`build {name}` runs nothing",
+    label="no `run`, no `script`",
+    help=('add a command, such as `run "make"`',),
+)
 NO_PLACE = Code(
     "E0345",
     "no-place",
@@ -229,12 +293,16 @@ UNKNOWN_APP = Code(
     help=("did you mean `{suggestion}`?", "there is: {known}"),
 )
 NO_TEST_COMMAND = Code(
-    "E0352", "empty-test", "the test runs nothing", label="no `run`, no `script`, no `app`"
+    "E0352",
+    "empty-test",
+    "the {what} runs nothing",
+    label="no `run`, no `script`, no `app`",
+    help=('add a command, such as `run "python --version"`',),
 )
 TWO_TEST_COMMANDS = Code(
     "E0353",
     "two-test-commands",
-    "the test runs more than one thing",
+    "the {what} runs more than one thing",
     label="the second one",
     help=("keep one of `run`, `script`, `app`",),
 )
@@ -243,16 +311,29 @@ BAD_EXPECTATION = Code(
     "bad-expectation",
     "`expect {text}` {problem}",
     label="cannot be checked",
-    help=('write `expect exit 0` or `expect stdout contains "…"`',),
+    help=('write `expect exit 0`, `expect stdout contains "…"` or `expect file PATH exists`',),
 )
-EXPECT_FILE = Code(
-    "E0355",
-    "expect-file",
-    "`expect file` is not supported yet",
-    label="this version cannot check it",
-    help=('use `run "test -f …"`',),
+NEEDS_DATA_NAME = Code(
+    "E0356",
+    "needs-data",
+    "`needs data` does not say which data",
+    label="which?",
+    help=("write `needs data` and the name of a `data` statement",),
 )
-NEEDS_DATA_NAME = Code("E0356", "needs-data", "`needs data` names which data", label="which?")
+OUTPUT_UNJUDGED = Code(
+    "E0358",
+    "output-unjudged",
+    "nothing says what `{path}` must come out as",
+    label="no `sha256`, no `like`, no `contains`",
+    help=('write for example `output {path} {{ like "expected/{path}" within 1e-3 }}`',),
+)
+NO_TOLERANCE = Code(
+    "E0359",
+    "no-tolerance",
+    "`within` is followed by no tolerance",
+    label="how far apart may the numbers be?",
+    help=("write for example `within 1e-3`, or `within 1e-3 relative`",),
+)
 SELF_REFERENCE = Code(
     "E0360",
     "expanding-value",
@@ -261,5 +342,15 @@ SELF_REFERENCE = Code(
     help=(
         "write `prepend {name} {rest}` or `append {name} {rest}`",
         "spell the value out: nothing but `{{{{name}}}}` is replaced",
+    ),
+)
+SECRET = Code(
+    "E0370",
+    "secret",
+    "this looks like {kind}",
+    label="whoever has the spec or an image has it too",
+    help=(
+        "take it out, revoke it where it was issued, and hand the new one over when it is needed; "
+        "if it is none, write `# reproc: allow E0370 REASON` on the line above",
     ),
 )

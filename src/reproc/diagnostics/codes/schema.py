@@ -41,7 +41,13 @@ WRONG_VALUE = Code(
     label="expected {type}",
     help=("did you mean `{suggestion}`?", "for example: `{example}`"),
 )
-NO_LIST_HERE = Code("E0207", "no-list-here", "`{keyword}` does not take a list here", label="expected {type}")
+NO_LIST_HERE = Code(
+    "E0207",
+    "no-list-here",
+    "`{keyword}` does not take a list here",
+    label="expected {type}",
+    help=("write the value without `[` and `]`",),
+)
 NO_TEXT_HERE = Code(
     "E0208",
     "no-text-here",
@@ -101,4 +107,78 @@ UNKNOWN_VERSION = Code(
     label="unknown version",
     help=("write `reproc 1`, or get the reproc that the spec was written for",),
 )
-RESERVED_NAME = Code("E0217", "reserved-name", "`{name}` is predefined", label="choose another name")
+RESERVED_NAME = Code(
+    "E0217",
+    "reserved-name",
+    "`{name}` is predefined",
+    label="this name is taken",
+    help=("choose another name; `{{{{{name}}}}}` is the number of build jobs",),
+)
+SECOND_VERSION = Code(
+    "E0218",
+    "second-language-version",
+    "an included file does not say the language's version again",
+    label="stands in the file that includes this one",
+    help=("leave this line out",),
+)
+MISSING_BLOCK = Code(
+    "E0219",
+    "missing-block",
+    "`{keyword}` needs a block",
+    label="`{{ … }}` is missing behind this",
+)
+NAME_IN_USE = Code(
+    "E0220",
+    "name-in-use",
+    "`{name}` is already the name of a `let` or of an `each` around this one",
+    label="choose another name",
+)
+NOT_IN_EACH = Code(
+    "E0221",
+    "not-in-each",
+    "`{keyword}` cannot stand in `each`",
+    label="only at the top",
+    help=("write it outside of `each`",),
+)
+TOO_MANY_STATEMENTS = Code(
+    "E0222",
+    "too-many-statements",
+    "`each` makes more than {limit} statements of this spec",
+    label="stopped here",
+    help=("a spec of that size is a mistake, or a job for several specs",),
+)
+SAME_IN_EACH = Code(
+    "E0226",
+    "same-in-each",
+    "`each` makes more than one `{keyword} {name}`",
+    label="the same for every value",
+    help=('put the value into its name, between `"`',),
+)
+LET_CYCLE = Code(
+    "E0227",
+    "constant-cycle",
+    "constants need each other in a circle: {chain}",
+    label="part of the circle",
+    help=("write one of them out",),
+)
+TOO_MUCH_TEXT = Code(
+    "E0228",
+    "too-much-text",
+    "constants make this spec longer than {limit} characters",
+    label="stopped here",
+    help=("a text of that size belongs into a file beside the spec",),
+)
+INCLUDE_CYCLE = Code(
+    "E0223",
+    "include-cycle",
+    "files include each other in a circle: {chain}",
+    label="the circle closes here",
+    help=("take one `include` of the circle out",),
+)
+INCLUDED_TWICE = Code(
+    "E0224",
+    "included-twice",
+    "`{path}` is included a second time",
+    label="its statements are there already",
+    help=("leave this line out",),
+)

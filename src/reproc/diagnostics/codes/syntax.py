@@ -97,21 +97,21 @@ NO_KEYWORD = Code(
 BRACE_ON_NEXT_LINE = Code(
     "E0118",
     "brace-on-next-line",
-    "`{{` stands on the line of its statement",
+    "the `{{` of a block belongs on the line of its statement",
     label="belongs at the end of the line above",
     help=("write `{line} {{`", "move it to the end of the line above"),
 )
 BEHIND_BLOCK = Code(
     "E0119",
     "no-end-of-statement",
-    "a new statement begins on a new line or behind a `;`",
+    "something stands behind the `}}` of a block",
     label="the block before this ended the statement",
     help=("put it on a line of its own, or write `;` in front of it",),
 )
 SEMICOLON_IN_LIST = Code(
     "E0120",
     "semicolon-in-list",
-    "there is no `;` in a list",
+    "a `;` cannot stand in a list",
     label="only blanks and new lines separate values",
     help=("leave it out, or put quotes round a value that holds it",),
 )
@@ -183,7 +183,7 @@ COMMA = Code(
     "comma-between-values",
     "values are separated by blanks, not by commas",
     label="remove this comma",
-    help=("put quotes round a value that holds a comma at its end",),
+    help=("leave it out; only a value that ends in a comma needs quotes",),
 )
 ASSIGNMENT = Code(
     "E0144",

@@ -96,6 +96,10 @@ class Package:
         return relations(self.fields.get("pre-depends", "")) + relations(self.fields.get("depends", ""))
 
     @cached_property
+    def recommends(self) -> tuple[Group, ...]:
+        return relations(self.fields.get("recommends", ""))
+
+    @cached_property
     def provides(self) -> tuple[Relation, ...]:
         return tuple(group[0] for group in relations(self.fields.get("provides", "")))
 

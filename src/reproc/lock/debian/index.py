@@ -102,13 +102,17 @@ class Universe:
         return next(iter(self.versions(name)), None)
 
     def providers(self, name: str) -> tuple[Package, ...]:
-        """The newest versions of other packages that provide that name: first by priority, then by name."""
+        """The newest versions of other packages that provide that name: by priority, then the last by name.
+
+        So does apt, which puts each provider that it reads in front of the others.
+        """
         found = self._providers.get(name)
         if found is None:
             names = {p.name for index in self._indexes for p in index.providing(name) if self._usable(p)}
             newest = (p for other in names if (p := self.newest(other)) is not None)
             providing = [p for p in newest if any(r.name == name for r in p.provides)]
-            found = tuple(sorted(providing, key=lambda p: (-p.priority, p.name)))
+            providing.sort(key=lambda p: p.name, reverse=True)
+            found = tuple(sorted(providing, key=lambda p: -p.priority))
             self._providers[name] = found
         return found
 

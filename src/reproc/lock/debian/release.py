@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from reproc.diagnostics.codes import lock as codes
@@ -29,6 +30,8 @@ class InRelease:
     by_hash: bool
     digests: dict[str, tuple[str, int]]
     """sha256 and size of every file below the suite."""
+    time: int | None = None
+    """When it was made, in seconds since 1970-01-01 UTC."""
 
 
 def keyrings(distribution: str, folders: Sequence[Path]) -> tuple[Path, ...]:
@@ -120,11 +123,13 @@ def _parted(content: bytes) -> tuple[bytes, bytes] | None:
 
 def _read(text: bytes, sha256: str) -> InRelease:
     digests: dict[str, tuple[str, int]] = {}
-    section, by_hash = b"", False
+    section, by_hash, time = b"", False, None
     for line in text.split(b"\n"):
         if not line.startswith(b" "):
             section, _, value = line.partition(b":")
             by_hash = by_hash or (section.lower() == b"acquire-by-hash" and value.strip() == b"yes")
+            if section.lower() == b"date":
+                time = _time(value.decode("ascii", "replace").strip())
         elif section.lower() == b"sha256":
             parts = line.split()
             if len(parts) == 3 and len(parts[0]) == 64 and parts[1].isdigit():
@@ -132,4 +137,11 @@ def _read(text: bytes, sha256: str) -> InRelease:
                     parts[0].decode("ascii", "replace"),
                     int(parts[1]),
                 )
-    return InRelease(sha256, by_hash, digests)
+    return InRelease(sha256, by_hash, digests, time)
+
+
+def _time(value: str) -> int | None:
+    try:
+        return int(parsedate_to_datetime(value).timestamp())
+    except ValueError:
+        return None

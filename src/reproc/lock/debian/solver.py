@@ -1,7 +1,8 @@
-"""What an installation brings in: a resolver that imitates apt's marking (MarkInstall), without recommends.
+"""What an installation brings in: a resolver that imitates apt's marking (MarkInstall).
 
 A dependency that already holds changes nothing; else its first installable alternative is taken, a package of
-that name before those that provide it, providers by priority. Compared with apt itself in tests.
+that name before those that provide it, providers by priority. Where recommendations are wanted, a new package's
+are treated alike after its dependencies, but one that cannot be had is left out. Compared with apt itself in tests.
 """
 
 from __future__ import annotations
@@ -45,9 +46,15 @@ class Solution:
     failures: tuple[Failure, ...]
 
 
-def solve(universe: Universe, installed: Mapping[str, Package], wishes: Sequence[Wish]) -> Solution:
+def solve(
+    universe: Universe,
+    installed: Mapping[str, Package],
+    wishes: Sequence[Wish],
+    *,
+    recommends: bool = False,
+) -> Solution:
     """The packages that granting every wish leads to, on top of what is installed."""
-    run = _Run(universe, dict(installed))
+    run = _Run(universe, dict(installed), installed if recommends else None)
     run.grant(wishes)
     added = tuple(p for name, p in sorted(run.selected.items()) if installed.get(name) is not p)
     return Solution(run.selected, added, tuple(run.failures))
@@ -57,6 +64,8 @@ def solve(universe: Universe, installed: Mapping[str, Package], wishes: Sequence
 class _Run:
     universe: Universe
     selected: dict[str, Package]
+    before: Mapping[str, Package] | None = None
+    """What was installed at first, if recommendations are followed."""
     failures: list[Failure] = field(default_factory=list)
     pinned: dict[str, Package] = field(default_factory=dict)
     wanted_by: dict[str, str] = field(default_factory=dict)
@@ -138,6 +147,31 @@ class _Run:
             self.wanted_by.setdefault(chosen.name, package.name)
             self._select(chosen)
             yield chosen
+        for group in self._recommended(package):
+            if not any(self._holds(relation) for relation in group):
+                self._follow(package, group)
+
+    def _recommended(self, package: Package) -> Iterator[Group]:
+        """The recommendations of a package that are new with it."""
+        if self.before is not None and self.selected.get(package.name) is package:
+            old = self.before.get(package.name)
+            known = old.recommends if old is not None else ()
+            yield from (group for group in package.recommends if group not in known)
+
+    def _follow(self, package: Package, group: Group) -> None:
+        """Selects what is recommended, with all that it needs, if that is possible."""
+        for chosen in (p for relation in group for p in self._targets(relation) if not self._blocked(p)):
+            kept = (self.selected, self._virtual, self._excluded, self.wanted_by, self.failures)
+            self.selected, self.wanted_by, self.failures = dict(kept[0]), dict(kept[3]), []
+            self._virtual = {name: set(each) for name, each in kept[1].items()}
+            self._excluded = {name: set(each) for name, each in kept[2].items()}
+            self.wanted_by.setdefault(chosen.name, package.name)
+            self._select(chosen)
+            self._complete(chosen)
+            if not self.failures:
+                self.failures = kept[4]
+                return
+            self.selected, self._virtual, self._excluded, self.wanted_by, self.failures = kept
 
     def _repair(self) -> None:
         """Moves on packages whose needs no longer hold since others were upgraded, or says that it cannot.

@@ -5,11 +5,12 @@ from __future__ import annotations
 import gzip
 import lzma
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from reproc.catalog import Release
 from reproc.diagnostics.codes import lock as codes
@@ -17,18 +18,29 @@ from reproc.diagnostics.diagnostic import Diagnostic, error
 from reproc.lock import archives
 from reproc.lock.archives import Site
 from reproc.lock.debian import release as releases
-from reproc.lock.debian import solver
+from reproc.lock.debian import solver, thirdparty
 from reproc.lock.debian.control import Package
 from reproc.lock.debian.index import Index, Universe
 from reproc.lock.model import AptLayer, Archive, Deb
 from reproc.lock.net import Client, digest
 from reproc.lock.problem import Problem, problem
-from reproc.lock.requests import AptRequest
+from reproc.lock.requests import AptRequest, SourceRequest
 from reproc.lock.store import Mismatch, Store
 from reproc.model import Item
+from reproc.record import record, replace
 
 _LIMIT = 1 << 30
 """The largest index that is unpacked, in bytes."""
+
+
+@record
+class _Suite:
+    """A suite for one architecture; `address` is that of a third-party archive."""
+
+    archive: str
+    name: str
+    architecture: str
+    address: str | None = None
 
 
 @dataclass
@@ -39,47 +51,129 @@ class Archives:
     client: Client
     store: Store
     now: int
-    _suites: dict[tuple[str, str, str], tuple[str, tuple[Index, ...]]] = field(default_factory=dict)
+    past: bool = False
+    """Whether `now` is a moment of the past: only the snapshot services know what there was then."""
+    _suites: dict[_Suite, tuple[str, tuple[Index, ...]]] = field(default_factory=dict)
     _guard: threading.Lock = field(default_factory=threading.Lock)
 
-    def universe(self, release: Release, architecture: str) -> Universe:
-        """Everything that a release offers for an architecture; raises `Problem`."""
+    def universe(
+        self, release: Release, architecture: str, sources: Sequence[SourceRequest] = ()
+    ) -> Universe:
+        """Everything that a release and third-party archives offer for an architecture; raises `Problem`."""
         keys = releases.keyrings(release.distribution, self.site.keyrings)
-
-        def fetch(suite: tuple[str, str]) -> tuple[Index, ...]:
-            key = (*suite, architecture)
-            if key not in self._suites:
-                found = self._fetch(*suite, architecture, keys)
-                with self._guard:
-                    self._suites.setdefault(key, found)
-            return self._suites[key][1]
-
-        with ThreadPoolExecutor(len(release.suites) or 1) as pool:
-            indexes = list(pool.map(fetch, release.suites))
+        suites = [_Suite(archive, suite, architecture) for archive, suite in release.suites]
+        work = [lambda s=suite: self._suite(s, lambda: self._fetch(s, keys)) for suite in suites]
+        work += [lambda s=source: self._source(s, architecture) for source in sources]
+        with ThreadPoolExecutor(len(work) or 1) as pool:
+            indexes = list(pool.map(lambda fetch: fetch(), work))
         return Universe(architecture, (index for each in indexes for index in each))
 
     def used(self) -> tuple[Archive, ...]:
         """The archives that were read, as a lock records them."""
-        seen: dict[str, dict[str, str]] = {}
-        for (archive, suite, _), (sha256, _) in self._suites.items():
-            seen.setdefault(archive, {})[suite] = sha256
+        seen: dict[tuple[str, str | None], dict[str, str]] = {}
+        for suite, (sha256, _) in self._suites.items():
+            seen.setdefault((suite.archive, suite.address), {})[suite.name] = sha256
         time = archives.moment(self.now)
-        return tuple(Archive(name, time, tuple(sorted(seen[name].items())), False) for name in sorted(seen))
-
-    def _fetch(
-        self, archive: str, suite: str, architecture: str, keys: Sequence[Path]
-    ) -> tuple[str, tuple[Index, ...]]:
-        roots = self.site.live(archive) or self.site.addresses(archive, archives.moment(self.now))
-        found = self.client.get(
-            [f"{root}/dists/{suite}/InRelease" for root in roots], f"the suite `{suite}` of `{archive}`"
+        return tuple(
+            Archive(name, time, tuple(sorted(seen[name, at].items())), self.past and at is None, at)
+            for name, at in sorted(seen, key=lambda key: key[0])
         )
-        signed = releases.verified(found, keys, archive, suite)
-        indexes = []
-        for component in archives.COMPONENTS[archive]:
-            name = f"{component}/binary-{architecture}/Packages"
-            folders = [f"{root}/dists/{suite}/" for root in roots]
-            indexes.append(Index(archive, self._packages(signed, folders, name, archive, suite)))
-        return signed.sha256, tuple(indexes)
+
+    def _suite(self, suite: _Suite, fetch: Callable[[], tuple[str, tuple[Index, ...]]]) -> tuple[Index, ...]:
+        if suite not in self._suites:
+            found = fetch()
+            with self._guard:
+                self._suites.setdefault(suite, found)
+        return self._suites[suite][1]
+
+    def _fetch(self, suite: _Suite, keys: Sequence[Path]) -> tuple[str, tuple[Index, ...]]:
+        roots = self._roots(suite)
+        folders = [f"{root}/dists/{suite.name}/" for root in roots]
+        try:
+            signed = self._signed(suite, folders, keys)
+        except Problem as trouble:
+            raise self._of_past(suite, roots[0], trouble) if self.past else trouble from trouble
+        names = [
+            f"{each}/binary-{suite.architecture}/Packages" for each in archives.COMPONENTS[suite.archive]
+        ]
+        return signed.sha256, self._indexes(suite, signed, folders, names)
+
+    def _roots(self, suite: _Suite) -> tuple[str, ...]:
+        """Where one of the distribution's own archives is served from."""
+        moment, live = archives.moment(self.now), self.site.live(suite.archive)
+        if self.past:
+            if self.now < archives.first_day(suite.archive).timestamp():
+                first = f"{archives.first_day(suite.archive):%Y-%m-%d}"
+                raise problem(
+                    codes.AS_OF_TOO_EARLY,
+                    None,
+                    archive=suite.archive,
+                    date=archives.day(self.now),
+                    first=first,
+                )
+            return (self.site.snapshots(suite.archive, moment),)
+        # Ubuntu's mirrors hold amd64 alone, the snapshot service everything
+        whole = suite.archive != "ubuntu" or suite.architecture == "amd64"
+        return live if live and whole else self.site.addresses(suite.archive, moment)
+
+    def _of_past(self, suite: _Suite, root: str, trouble: Problem) -> Problem:
+        told = trouble.diagnostics[0]
+        if told.code not in (codes.NETWORK, codes.NOT_SERVED):
+            return trouble
+        host = archives.snapshot_address(suite.archive, "").split("/")[2]
+        return problem(
+            codes.AS_OF_MIRROR,
+            None,
+            archive=suite.archive,
+            date=archives.day(self.now),
+            host=host,
+            reason=told.facts["reason"],
+            variable=archives.mirror_variable(host),
+        )
+
+    def _source(self, source: SourceRequest, architecture: str) -> tuple[Index, ...]:
+        """The packages of a third-party archive."""
+        suite = _Suite(thirdparty.name_of(source.address), source.suite, architecture, source.address)
+        return self._suite(suite, lambda: self._fetch_source(suite, source))
+
+    def _fetch_source(self, suite: _Suite, source: SourceRequest) -> tuple[str, tuple[Index, ...]]:
+        key = thirdparty.keyring(source.key)
+        if key is None:
+            raise problem(codes.BAD_KEY, source.origin, address=source.address)
+        root = self.site.mirror(suite.archive) or source.address
+        flat = source.suite.endswith("/")
+        folder = f"{root}/{source.suite.lstrip('./')}" if flat else f"{root}/dists/{source.suite}/"
+        with TemporaryDirectory(prefix="reproc-key-") as place:
+            Path(place, "key.gpg").write_bytes(key)
+            try:
+                signed = self._signed(suite, [folder], [Path(place, "key.gpg")])
+            except Problem as trouble:
+                raise Problem(
+                    *(replace(each, span=source.origin) for each in trouble.diagnostics)
+                ) from trouble
+        changed = signed.time
+        if self.past and (changed is None or changed > self.now):
+            day = "an unknown day" if changed is None else archives.day(changed)
+            facts = {"archive": source.address, "date": archives.day(self.now), "changed": day}
+            raise problem(codes.AS_OF_CHANGED, source.origin, **facts)
+        components = source.components or ("",)
+        names = [
+            "Packages" if flat else f"{each}/binary-{suite.architecture}/Packages" for each in components
+        ]
+        return signed.sha256, self._indexes(suite, signed, [folder], names)
+
+    def _signed(self, suite: _Suite, folders: Sequence[str], keys: Sequence[Path]) -> releases.InRelease:
+        shown = suite.address or suite.archive
+        found = self.client.get(
+            [f"{folder}InRelease" for folder in folders], f"the suite `{suite.name}` of `{shown}`"
+        )
+        return releases.verified(found, keys, shown, suite.name)
+
+    def _indexes(
+        self, suite: _Suite, signed: releases.InRelease, folders: Sequence[str], names: Sequence[str]
+    ) -> tuple[Index, ...]:
+        contents = (self._packages(signed, folders, name, suite.archive, suite.name) for name in names)
+        return tuple(Index(suite.archive, content) for content in contents)
 
     def _packages(
         self, signed: releases.InRelease, folders: Sequence[str], name: str, archive: str, suite: str
@@ -89,7 +183,7 @@ class Archives:
         kept = self.store.path(plain[0]) if plain is not None else None
         if kept is not None:
             return kept.read_bytes()
-        for ending, unpack in ((".xz", _unxz), (".gz", _ungzip)):
+        for ending, unpack in ((".xz", _unxz), (".gz", _ungzip), ("", bytes)):
             listed = signed.digests.get(name + ending)
             if listed is None:
                 continue
@@ -115,9 +209,9 @@ class Archives:
         raise problem(codes.BAD_INDEX, None, suite=suite, archive=archive, reason=f"it lists no `{name}`")
 
     def _listed(self, signed: releases.InRelease, folders: Sequence[str], name: str, sha256: str) -> bytes:
-        parent = name.rpartition("/")[0]
+        parent, slash, _ = name.rpartition("/")
         # by hash first: it cannot change between two requests
-        names = ([f"{parent}/by-hash/SHA256/{sha256}"] if signed.by_hash else []) + [name]
+        names = ([f"{parent}{slash}by-hash/SHA256/{sha256}"] if signed.by_hash else []) + [name]
         addresses = [folder + each for each in names for folder in folders]
         content = self.client.get(addresses, f"the index `{name}`", _LIMIT)
         if digest(content) != sha256:
@@ -180,7 +274,7 @@ def layers(
     for request in requests:
         below = states.get(request.after, installed)
         wishes = {_wish(item): item for item in request.packages}
-        solution = solver.solve(universe, below, list(wishes))
+        solution = solver.solve(universe, below, list(wishes), recommends=request.recommends)
         mistakes += (
             _told(failure, wishes.get(failure.wish), universe, release) for failure in solution.failures
         )
@@ -199,7 +293,9 @@ def debs(packages: Iterable[Package]) -> tuple[Deb, ...]:
 
 def _deb(package: Package) -> Deb:
     fields, archive = package.fields, package.archive or ""
-    path, size, sha256 = fields.get("filename", ""), fields.get("size", ""), fields.get("sha256", "")
+    # a flat archive may write `./`
+    path = fields.get("filename", "").removeprefix("./")
+    size, sha256 = fields.get("size", ""), fields.get("sha256", "")
     parts = path.split("/")
     if not path.endswith(".deb") or ".." in parts or "" in parts or not size.isdecimal() or len(sha256) != 64:
         raise problem(

@@ -20,6 +20,7 @@ from reproc.diagnostics.codes import lock as codes
 from reproc.lock import archives
 from reproc.lock.model import BootstrapBase, Deb, Lock
 from reproc.lock.problem import problem
+from reproc.lock.requests import BootstrapRequest
 from reproc.progress import Progress
 from reproc.record import record
 
@@ -109,6 +110,16 @@ def tool() -> str:
 
     said = subprocess.run(["mmdebstrap", "--version"], capture_output=True, text=True, check=False).stdout
     return " ".join(said.split()) or "mmdebstrap"
+
+
+def runs_here(asked: BootstrapRequest, platform: str) -> None:
+    """Raises `Problem` if a base for that platform cannot be made on this machine: its programs would have to run."""
+    architecture, machine = archives.architecture(platform), os.uname().machine
+    native = {"x86_64": "amd64", "aarch64": "arm64"}.get(machine, machine)
+    emulator = {"arm64": "qemu-aarch64", "amd64": "qemu-x86_64"}.get(architecture or "")
+    if architecture in (native, None) or os.path.exists(f"/proc/sys/fs/binfmt_misc/{emulator}"):
+        return
+    raise problem(codes.OTHER_ARCHITECTURE, asked.origin, platform=platform, architecture=architecture)
 
 
 def make(recipe: Recipe, store: Store, progress: Progress) -> tuple[str, int]:

@@ -17,7 +17,7 @@ from reproc.diagnostics.codes import lock as codes
 from reproc.lock.archives import Site
 from reproc.lock.debian.control import Package
 from reproc.lock.debian.index import installed_from
-from reproc.lock.model import ImageBase
+from reproc.lock.model import ArchiveBase, ImageBase
 from reproc.lock.net import Client
 from reproc.lock.problem import problem
 from reproc.lock.providers.registry import DIGEST, INDEXES, MANIFESTS, Registry, parsed
@@ -56,7 +56,7 @@ def lock(
     except (tarfile.TarError, EOFError, UnicodeError) as trouble:
         raise registry.trouble(f"a layer cannot be read: {trouble}") from trouble
     size = store.place(rootfs).stat().st_size
-    return ImageBase(str(reference), digest, rootfs, size, _environment(config))
+    return ImageBase(str(reference), digest, rootfs, size, environment_of(config))
 
 
 def fetch(base: ImageBase, platform: str, client: Client, site: Site, store: Store) -> None:
@@ -73,7 +73,7 @@ def fetch(base: ImageBase, platform: str, client: Client, site: Site, store: Sto
         )
 
 
-def installed(base: ImageBase, store: Store, origin: Span | None) -> Mapping[str, Package]:
+def installed(base: ImageBase | ArchiveBase, store: Store, origin: Span | None) -> Mapping[str, Package]:
     """The distribution packages that an image has; raises `Problem` if it has none."""
     status: list[bytes] = []
     with tarfile.open(store.place(base.rootfs), "r:") as archive:
@@ -86,7 +86,11 @@ def installed(base: ImageBase, store: Store, origin: Span | None) -> Mapping[str
                 status.append(content.read().strip(b"\n"))
     found = installed_from(b"\n\n".join(status))
     if not found:
-        raise problem(codes.NO_PACKAGE_DATABASE, origin, reference=base.reference)
+        raise problem(
+            codes.NO_PACKAGE_DATABASE,
+            origin,
+            reference=base.reference if isinstance(base, ImageBase) else base.path,
+        )
     return found
 
 
@@ -133,7 +137,7 @@ def _check_platform(config: dict[str, Any], platform: str, registry: Registry) -
         )
 
 
-def _environment(config: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+def environment_of(config: dict[str, Any]) -> tuple[tuple[str, str], ...]:
     inner = config.get("config")
     lines = inner.get("Env") if isinstance(inner, dict) else None
     pairs = (line.partition("=") for line in lines or () if isinstance(line, str))
@@ -154,7 +158,9 @@ def flatten(layers: Sequence[Path], store: Store) -> str:
     Entries are sorted; modes, owners, times, links and extended attributes stay as they are.
     """
     with ExitStack() as stack:
-        opened = [stack.enter_context(tarfile.open(path, "r:*")) for path in _unpacked(layers, store, stack)]
+        opened = [
+            stack.enter_context(tarfile.open(path, "r:*")) for path in uncompressed(layers, store, stack)
+        ]
         tree: dict[str, _Kept] = {}
         for number, archive in enumerate(opened):
             _apply(archive, number, tree)
@@ -166,7 +172,7 @@ def flatten(layers: Sequence[Path], store: Store) -> str:
         return store.adopt(temporary)
 
 
-def _unpacked(layers: Sequence[Path], store: Store, stack: ExitStack) -> list[Path]:
+def uncompressed(layers: Sequence[Path], store: Store, stack: ExitStack) -> list[Path]:
     """The layers without compression: files are read in another order than they stand in."""
     found = []
     for layer in layers:

@@ -17,7 +17,7 @@ from reproc.lock import tar
 from reproc.lock.model import LocalTree, TreeEntry
 from reproc.lock.problem import Problem, problem
 from reproc.lock.requests import LocalRequest
-from reproc.lock.store import Store, sha256_of
+from reproc.lock.store import Store, digest_like, sha256_of
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
@@ -34,7 +34,7 @@ def lock(request: LocalRequest, folder: Path, store: Store) -> LocalTree:
     if not members:
         raise problem(codes.EMPTY_SOURCE, request.origin, source=request.source)
     if request.sha256 is not None:
-        _as_expected(request, members)
+        _as_expected(request, folder, members)
     if request.size is not None and (found := sum(m.size for m in members)) != request.size:
         raise problem(
             codes.SOURCE_SIZE, request.origin, source=request.source, found=found, expected=request.size
@@ -43,19 +43,13 @@ def lock(request: LocalRequest, folder: Path, store: Store) -> LocalTree:
     return LocalTree(request.source, entries, tar.write(members, store))
 
 
-def _as_expected(request: LocalRequest, members: Sequence[tar.Member]) -> None:
+def _as_expected(request: LocalRequest, folder: Path, members: Sequence[tar.Member]) -> None:
     assert request.sha256 is not None, "asked by the caller"
-    expected = request.sha256.text.removeprefix("sha256:").lower()
-    entry = members[0].entry
-    if entry.path or entry.sha256 != expected:
-        found = entry.sha256 if not entry.path else None
-        raise problem(
-            codes.SOURCE_DIGEST,
-            request.sha256.origin,
-            source=request.source,
-            found=found or "of a whole folder",
-            expected=expected,
-        )
+    expected, whole = request.sha256.text.removeprefix("sha256:"), bool(members[0].entry.path)
+    found = "of a whole folder" if whole else digest_like(folder / request.source, expected)
+    if found != expected:
+        at = request.sha256.origin
+        raise problem(codes.SOURCE_DIGEST, at, source=request.source, found=found, expected=expected)
 
 
 def scan(request: LocalRequest, folder: Path) -> Iterator[tar.Member]:

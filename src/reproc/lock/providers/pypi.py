@@ -2,62 +2,164 @@
 
 from __future__ import annotations
 
-import configparser
-import os
-import re
-import subprocess
-import sys
-import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import Any
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from reproc.diagnostics.codes import lock as codes
-from reproc.diagnostics.diagnostic import Code, Diagnostic, error
+from reproc.diagnostics.diagnostic import Diagnostic, Outcome, error
+from reproc.lock import projects
 from reproc.lock.archives import Site
-from reproc.lock.model import PythonEnvironment, Wheel
+from reproc.lock.model import BuildTools, PythonEnvironment, Wheel
 from reproc.lock.net import Client
 from reproc.lock.problem import Problem, problem
-from reproc.lock.requests import PythonRequest
-from reproc.lock.requirements import Wanted, wanted
+from reproc.lock.providers import uv
+from reproc.lock.providers.uv import Ask, first_of
+from reproc.lock.requests import PROJECT, InstallRequest, PythonRequest
+from reproc.lock.requirements import Wanted, each_of, wanted
 from reproc.lock.store import Store
-from reproc.record import record
-from reproc.source import Span
+from reproc.record import record, replace
 
 _MACHINES = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}
 _GLIBC = (17, 28, *range(31, 41))
 """The minor versions of glibc 2 that uv knows as platforms."""
 _ADDRESSES = "wheel-address"
+_MARKS = {
+    "implementation_name": "cpython",
+    "os_name": "posix",
+    "platform_python_implementation": "CPython",
+    "platform_release": "",
+    "platform_system": "Linux",
+    "platform_version": "",
+    "sys_platform": "linux",
+}
+"""What markers of the target see (PyPA specification "dependency specifiers")."""
 
 
 def lock(
-    request: PythonRequest, platform: str, client: Client, site: Site, store: Store
-) -> PythonEnvironment:
-    """The wheels that an environment needs; raises `Problem` with every mistake."""
-    found, mistakes = wanted(request)
+    request: PythonRequest,
+    platform: str,
+    client: Client,
+    site: Site,
+    store: Store,
+    trees: Mapping[str, str] = MappingProxyType({}),
+) -> Outcome[PythonEnvironment]:
+    """The distributions that an environment needs; raises `Problem` with every mistake.
+
+    `trees` has the digest of the archive of each code that is installed, by its name.
+    """
+    machine = _machine(platform)
+    marks = {**_MARKS, "python_version": request.version, "python_full_version": f"{request.version}.0"}
+    found, mistakes = wanted(request, marks | {"platform_machine": machine})
+    needs = [_of_code(each, trees, store, request) for each in request.installs]
+    mistakes += tuple(need for need in needs if isinstance(need, Diagnostic))
     if mistakes:
         raise Problem(*mistakes)
-    machine = _machine(platform)
-    packages = _compile(
-        [w.text for w in found], request.version, _uv_platform(machine, request.libc), site, found
+    built = [need for need in needs if isinstance(need, _Needs)]
+    found += tuple(each for need in built for each in need.run)
+    ask = Ask(
+        request.version,
+        _uv_platform(machine, request.libc),
+        request.index,
+        request.built,
+        request.as_of,
+        tuple(_tags(request.version, machine, request.libc)),
+        f"{platform} with glibc {request.libc[0]}.{request.libc[1]}",
     )
-    tags = tuple(_tags(request.version, machine, request.libc))
-    wheels = [_choose(package, tags, request, platform, found) for package in packages]
-    done = [_complete(offer, client, store) for offer in wheels]
-    return PythonEnvironment(
+    # a lock names everything; what its author overrode must not come back
+    alone = request.locks and not (request.requirements or request.files or request.projects or built)
+    packages = uv.resolved([w.text for w in found], ask, site, found, *(("--no-deps",) if alone else ()))
+    done = [_complete(_choose(package, ask, found), client, store) for package in packages]
+    built += (_of_archive(each, store, request) for each in done if not each.filename.endswith(".whl"))
+    environment = PythonEnvironment(
         request.name,
         request.interpreter,
         request.prefix,
-        tuple(sorted(done, key=lambda w: (w.name, w.filename))),
+        _sorted(done),
+        tuple(
+            BuildTools(need.project, _tools(need.build, ask, client, site, store))
+            for need in sorted(built, key=lambda need: need.project)
+        ),
+        request.index,
     )
+    return Outcome(environment, tuple(told for need in built for told in need.told))
+
+
+@record
+class _Needs:
+    """What a project that is built in the image takes."""
+
+    project: str
+    run: tuple[Wanted, ...]
+    build: tuple[Wanted, ...]
+    told: tuple[Diagnostic, ...] = ()
+
+
+def _of_code(
+    install: InstallRequest, trees: Mapping[str, str], store: Store, request: PythonRequest
+) -> _Needs | Diagnostic:
+    archive = store.path(trees[install.name])
+    assert archive is not None, "an installed tree is fetched before"
+    text = projects.described(archive)
+    if text is None:
+        return error(codes.NO_PROJECT, install.origin, name=install.name)
+    project = projects.read(f"{PROJECT} of code {install.name}", text, install.origin, request.version)
+    if isinstance(project, Diagnostic):
+        return project
+    told = (
+        ()
+        if project.dependencies is not None
+        else (error(codes.HIDDEN_NEEDS, install.origin, name=install.name),)
+    )
+    run, mistakes = each_of(project.dependencies or (), install.origin)
+    build, more = each_of(project.requires, install.origin)
+    if mistakes or more:
+        raise Problem(*mistakes, *more)
+    return _Needs(f"code {install.name}", run, build, told)
+
+
+def _of_archive(archive: Wheel, store: Store, request: PythonRequest) -> _Needs:
+    """What building a source archive takes; what it needs to run is known to the index."""
+    path = store.path(archive.sha256)
+    assert path is not None, "a source archive is fetched when it is locked"
+    given = [item.origin for item in request.requirements]
+    given += [file.origin for file in (*request.files, *request.projects, *request.locks)]
+    origin = next(iter(given), request.installs[0].origin if request.installs else None)
+    assert origin is not None, "an archive comes from a requirement"
+    # one folder at the top (PyPA specification "source distribution format")
+    text = projects.described(path, depth=1) or ""
+    project = projects.read(f"{PROJECT} of {archive.filename}", text, origin, request.version)
+    if isinstance(project, Diagnostic):
+        raise Problem(project)
+    build, mistakes = each_of(project.requires, origin)
+    if mistakes:
+        raise Problem(*mistakes)
+    return _Needs(archive.name, (), build)
+
+
+def _sorted(wheels: Iterable[Wheel]) -> tuple[Wheel, ...]:
+    return tuple(sorted(wheels, key=lambda w: (w.name, w.filename)))
+
+
+def _tools(wishes: Sequence[Wanted], ask: Ask, client: Client, site: Site, store: Store) -> tuple[Wheel, ...]:
+    """The wheels that a build takes: they are there for it alone, and never built themselves."""
+    ask = replace(ask, built=())
+    packages = uv.resolved([w.text for w in wishes], ask, site, wishes)
+    return _sorted(_complete(_choose(package, ask, wishes), client, store) for package in packages)
 
 
 def fetch(
-    wheels: Sequence[Wheel], version: str, platform: str, client: Client, site: Site, store: Store
+    wheels: Sequence[Wheel],
+    version: str,
+    platform: str,
+    client: Client,
+    site: Site,
+    store: Store,
+    index: str | None = None,
 ) -> None:
-    """Puts one environment's wheels into the store; raises `Problem`.
+    """Puts distributions of one environment into the store; raises `Problem`.
 
     The addresses from locking are remembered as hints; where they are gone, the index is asked again.
     """
@@ -77,7 +179,9 @@ def fetch(
     if not again:
         return
     pins = [f"{wheel.name}=={wheel.version}" for wheel in again]
-    offers = _compile(pins, version, _uv_platform(_machine(platform), None), site, (), "--no-deps")
+    built = tuple(wheel.name for wheel in again if not wheel.filename.endswith(".whl"))
+    ask = Ask(version, _uv_platform(_machine(platform), None), index, built)
+    offers = uv.resolved(pins, ask, site, (), "--no-deps")
     addresses = {offer.filename: offer.url for package in offers for offer in _offers(package)}
     for wheel in again:
         urls = [addresses[wheel.filename]] if wheel.filename in addresses else []
@@ -86,7 +190,7 @@ def fetch(
 
 @record
 class Offer:
-    """A wheel as an index lists it."""
+    """A wheel or a source archive as an index lists it."""
 
     name: str
     version: str
@@ -125,21 +229,20 @@ def _tags(version: str, machine: str, libc: tuple[int, int]) -> Iterator[object]
     yield from tags.compatible_tags((major, minor), interpreter, platforms)
 
 
-def _choose(
-    package: Mapping[str, Any],
-    tags: Sequence[object],
-    request: PythonRequest,
-    platform: str,
-    found: Sequence[Wanted],
-) -> Offer:
-    """The one wheel of a package that installers would take on the target."""
+def _choose(package: Mapping[str, Any], ask: Ask, found: Sequence[Wanted]) -> Offer:
+    """The one wheel of a package that installers would take on the target, or the archive that it is built of."""
     name = str(package.get("name", ""))
-    fitting = sorted(_ranked(package, tags), key=lambda pair: (pair[0], pair[1].filename))
+    built = ask.builds(name)
+    ranked = (
+        ((0, offer) for offer in _offers(package) if _packed(offer)) if built else _ranked(package, ask.tags)
+    )
+    fitting = sorted(ranked, key=lambda pair: (pair[0], pair[1].filename))
     asked = [w for w in found if w.name == name]
     if not fitting:
-        libc = f"{platform} with glibc {request.libc[0]}.{request.libc[1]}"
-        origin = asked[0].origin if asked else _first(found)
-        raise problem(codes.NO_WHEEL, origin, name=name, python=request.version, platform=libc)
+        origin = asked[0].origin if asked else first_of(found)
+        if built:
+            raise problem(codes.NO_SOURCE_ARCHIVE, origin, name=name)
+        raise problem(codes.NO_WHEEL, origin, name=name, python=ask.version, platform=ask.words)
     limits = next((w for w in asked if w.hashes), None)
     if limits is None:
         return fitting[0][1]
@@ -165,12 +268,12 @@ def _ranked(package: Mapping[str, Any], tags: Sequence[object]) -> Iterator[tupl
             yield min(ranks), offer
 
 
-def _first(found: Sequence[Wanted]) -> Span | None:
-    return found[0].origin if found else None
+def _packed(offer: Offer) -> bool:
+    return not offer.filename.endswith(".whl")
 
 
 def _offers(package: Mapping[str, Any]) -> Iterator[Offer]:
-    for wheel in package.get("wheels", ()):
+    for wheel in uv.files_of(package):
         url = str(wheel.get("url") or Path(str(wheel.get("path", ""))).absolute().as_uri())
         filename = str(wheel.get("name") or unquote(urlsplit(url).path.rpartition("/")[2]))
         size, sha256 = wheel.get("size"), wheel.get("hashes", {}).get("sha256")
@@ -185,159 +288,16 @@ def _offers(package: Mapping[str, Any]) -> Iterator[Offer]:
 
 
 def _complete(offer: Offer, client: Client, store: Store) -> Wheel:
-    """The wheel as a lock names it; an index that gives no digest or size makes a download necessary."""
+    """The distribution as a lock names it.
+
+    An index that gives no digest or size makes a download necessary; a source archive says what its build takes.
+    """
     sha256, size = offer.sha256, offer.size
     if sha256 is None:
         content = client.get([offer.url], f"`{offer.filename}`", 1 << 32)
         sha256 = store.add_stream((content,))
-    if size is None:
+    if size is None or _packed(offer):
         kept = store.path(sha256) or client.download([offer.url], sha256, store, f"`{offer.filename}`")
         size = kept.stat().st_size
     store.remember(_ADDRESSES, sha256, offer.url.encode())
     return Wheel(offer.name, offer.version, offer.filename, size, sha256)
-
-
-def _compile(
-    requirements: Sequence[str],
-    version: str,
-    platform: str,
-    site: Site,
-    found: Sequence[Wanted],
-    *options: str,
-) -> Sequence[Mapping[str, Any]]:
-    """The packages of uv's answer as a pylock table (PEP 751); raises `Problem`."""
-    if not requirements:
-        return ()
-    with TemporaryDirectory(prefix="reproc-uv-") as folder:  # away from any project's own uv settings
-        command = [
-            _uv(),
-            "pip",
-            "compile",
-            "--quiet",
-            "--no-header",
-            "--no-annotate",
-            "--color",
-            "never",
-            "--format",
-            "pylock.toml",
-            "--only-binary",
-            ":all:",
-            "--generate-hashes",
-            "--python",
-            sys.executable,
-            "--python-version",
-            version,
-            "--python-platform",
-            platform,
-            *_index(site),
-            *options,
-            "--output-file",
-            "pylock.toml",
-            "requirements.in",
-        ]
-        Path(folder, "requirements.in").write_text("\n".join(requirements) + "\n", encoding="utf-8")
-        done = subprocess.run(
-            command,
-            cwd=folder,
-            env=_environment(site),
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-        )
-        if done.returncode != 0:
-            raise _told(done.stderr, version, platform, found)
-        content = Path(folder, "pylock.toml").read_text(encoding="utf-8")
-        packages = tomllib.loads(content).get("packages", ())
-        # addresses of a local index are relative to the file
-        for package in packages:
-            for wheel in package.get("wheels", ()):
-                if "path" in wheel:
-                    wheel["path"] = str(Path(folder, wheel["path"]).resolve())
-                elif "url" in wheel:
-                    wheel["url"] = urljoin(Path(folder, "x").as_uri(), wheel["url"])
-        return list(packages)
-
-
-def _uv() -> str:
-    try:
-        import uv
-
-        return str(uv.find_uv_bin())
-    except (ImportError, FileNotFoundError) as trouble:
-        raise problem(
-            codes.TOOL_MISSING,
-            None,
-            tool="uv",
-            purpose="locking Python packages",
-            advice="install it: `pip install uv`",
-        ) from trouble
-
-
-def _environment(site: Site) -> dict[str, str]:
-    kept = {
-        k: v for k, v in site.environment.items() if k not in ("UV_PYTHON", "VIRTUAL_ENV", "UV_OUTPUT_FORMAT")
-    }
-    return kept | {"UV_NO_PROGRESS": "1", "UV_HTTP_RETRIES": kept.get("UV_HTTP_RETRIES", "2")}
-
-
-def _index(site: Site) -> list[str]:
-    """Where PyPI is: the named mirror, uv's own settings, or else pip's."""
-    mirror = site.mirror("pypi")
-    if mirror:
-        return ["--default-index", mirror]
-    if any(name in site.environment for name in ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_CONFIG_FILE")):
-        return []
-    index = site.environment.get("PIP_INDEX_URL") or _pip_index(site)
-    return ["--default-index", index] if index else []
-
-
-def _pip_index(site: Site) -> str | None:
-    home = Path(site.environment.get("HOME", "/"))
-    files = [
-        Path("/etc/pip.conf"),
-        home / ".pip" / "pip.conf",
-        home / ".config" / "pip" / "pip.conf",
-        Path(sys.prefix, "pip.conf"),
-        Path(site.environment.get("PIP_CONFIG_FILE", os.devnull)),
-    ]
-    settings = configparser.RawConfigParser()
-    try:
-        settings.read(files, encoding="utf-8")
-    except (configparser.Error, UnicodeDecodeError):  # pip's own trouble; its settings say nothing then
-        return None
-    return settings.get("global", "index-url", fallback=None)
-
-
-def _told(said: str, version: str, platform: str, found: Sequence[Wanted]) -> Problem:
-    """What uv's refusal means to the user."""
-    text = " ".join(said.split())
-    reached = re.search(r"[Ff]ailed to fetch: `?(https?://[^\s`]+)|url \((https?://[^\s)]+)\)", text)
-    if reached and re.search(r"connect|dns error|tcp|timed out|error sending request", text):
-        host = urlsplit(reached[1] or reached[2]).netloc.rpartition("@")[2]
-        reason = "its name cannot be resolved" if "dns error" in text else "the connection fails"
-        return problem(codes.NETWORK, None, host=host, reason=reason, variable="REPROC_MIRROR_PYPI")
-    by_name = {w.name: w for w in found}
-    unknown = re.findall(r"([\w.-]+) was not found in the package registry", text)
-    if unknown:
-        return Problem(
-            *(_at(codes.UNKNOWN_REQUIREMENT, by_name.get(name), found, name=name) for name in unknown)
-        )
-    wheelless = re.findall(
-        r"([\w.-]+?)(?:[=<>!~]=?\S+)? has no (?:usable wheels|wheels with a matching)", text
-    )
-    if wheelless:
-        name = wheelless[0]
-        facts = {"name": name, "python": version, "platform": platform.replace("-", " ")}
-        return Problem(_at(codes.NO_WHEEL, by_name.get(name), found, **facts))
-    reasons = re.findall(r"(?:cause: |[Bb]ecause )(.*)", " ".join(said.split()))
-    named = next((w for w in found if re.search(rf"\b{re.escape(w.name)}\b", text)), None)
-    told = reasons[0].split(" hint:")[0] if reasons else None
-    return Problem(_at(codes.UNSATISFIABLE_PYTHON, named, found, output=said.strip(), reason=told))
-
-
-def _at(
-    code: Code, asked: Wanted | None, found: Sequence[Wanted], *, output: str = "", **facts: str | None
-) -> Diagnostic:
-    origin = asked.origin if asked is not None else _first(found)
-    return error(code, origin, *(asked.labels if asked is not None else ()), output=output, **facts)

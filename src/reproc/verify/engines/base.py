@@ -78,6 +78,8 @@ class Captured:
     size: int
     """Bytes written in all."""
     truncated: bool
+    tail: str = ""
+    """The end of what was left out, where something was."""
 
 
 @record

@@ -1,0 +1,85 @@
+"""The stages of kept builds, and the author's commands."""
+
+from __future__ import annotations
+
+from reproc import catalog, model
+from reproc.check.tools import tools_of
+from reproc.graph import CopyKept, FromStage, Run, Script, SetEnv, Stage, Step
+from reproc.lower.apps import shell_text
+from reproc.lower.environment import TOOLS as TOOLS_DIRECTORY
+from reproc.lower.environment import apply, changed, environment_origin
+from reproc.lower.stages import BuildStage, build_stages, inputs_of
+from reproc.lower.work import Work
+from reproc.source import Span
+from reproc.target import quote
+
+
+def build_stage(work: Work, stage: BuildStage, earlier: list[Stage]) -> Stage:
+    """Tools, then each build with what it sees."""
+    first = stage.builds[0]
+    tools = tools_of(work.target, first)
+    origin = first.using[0].origin if first.using else first.origin
+    steps: list[Step] = []
+    if stage.toolset:
+        steps += work.apt(stage.toolset, f"tool chain {', '.join(tool.key for tool in tools)}", origin)
+        steps += tool_links(tools, origin)
+    common = apply(work.target.environment, ("both",), work.environment)
+    if variables := changed(common, work.environment):
+        steps.append(SetEnv("environment", variables, environment_origin(work.target)))
+    placed: set[str] = set()
+    here = {build.name for build in stage.builds}
+    for build in stage.builds:
+        for item in build.after:
+            if item.text not in here and item.text not in placed:
+                steps.append(kept(work, item.text, earlier))
+                placed.add(item.text)
+        for key in inputs_of(work.target, build):
+            if key not in placed:
+                steps += work.placed(key)
+                placed.add(key)
+        steps += scripts(work, build, common)
+    return Stage(stage.name, FromStage("base"), tuple(steps), first.origin)
+
+
+def kept(work: Work, name: str, stages: list[Stage]) -> CopyKept:
+    """The step that brings what a build has kept."""
+    build = next(each for each in work.target.builds if each.name == name)
+    stage = next(each.name for each in build_stages(work.target) if build in each.builds)
+    assert stage in {each.name for each in stages}, "stages come before the ones that use them"
+    origin = build.keep[0].origin
+    return CopyKept(f"kept by build {name}", stage, tuple(path.text for path in build.keep), origin)
+
+
+def tool_links(tools: tuple[catalog.Toolchain, ...], origin: Span | None) -> list[Step]:
+    """A private directory with the tools' commands under their plain names."""
+    lines: list[str] = []
+    for tool in tools:
+        directory = f"{TOOLS_DIRECTORY}/{tool.key}"
+        lines.append(f"mkdir -p {directory}")
+        lines += [f"ln -s {quote(path)} {quote(f'{directory}/{name}')}" for name, path in tool.commands]
+    title = f"commands of {', '.join(tool.key for tool in tools)}"
+    return [Run(title, tuple(lines), origin=origin)] if lines else []
+
+
+def scripts(work: Work, build: model.Build, seen: dict[str, str]) -> list[Step]:
+    """The author's commands; `seen` is what the stage's environment sets already."""
+    target = work.target
+    tools = tools_of(target, build)
+    directories = [f"{TOOLS_DIRECTORY}/{tool.key}" for tool in tools]
+    own = {**seen, "PATH": ":".join((*directories, seen["PATH"]))}
+    for tool in tools:
+        own |= {name: f"{TOOLS_DIRECTORY}/{tool.key}/{command}" for name, command in tool.variables}
+    own = apply(target.environment, ("build",), own)
+    own = apply(build.env.entries if build.env else (), ("both", "build"), own)
+    return [
+        Script(
+            title=f"build {build.name}",
+            text=shell_text(command.text),
+            shell=f"/bin/{build.shell}",
+            workdir=target.place(build) or "/",
+            environment=changed(own, seen),
+            network=bool(build.network),
+            origin=command.origin,
+        )
+        for command in build.commands
+    ]

@@ -1,0 +1,111 @@
+"""Putting code and data at their places."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from reproc import model
+from reproc.check import place_of_code, place_of_data
+from reproc.diagnostics import Diagnostic, error
+from reproc.diagnostics.codes import build as codes
+from reproc.graph import MOUNT, CopyFile, CopyIn, FetchGit, Run, Step
+from reproc.lock.model import ArchiveBase, GitTree, LockedTarget, SourceTree, SwhTree, WebTree
+from reproc.lock.requests import (
+    ArchiveRequest,
+    DoiRequest,
+    GitRequest,
+    LocalRequest,
+    SwhRequest,
+    TargetRequest,
+    TreeRequest,
+    WebRequest,
+)
+from reproc.lower.downloads import fetch_floating, fetch_locked
+from reproc.lower.packages import needing_lock
+from reproc.lower.plan import Plan, Shape
+from reproc.source import Span
+from reproc.target import quote
+
+
+def place(plan: Plan, request: TargetRequest, shape: Shape, key: str) -> Step:
+    """The step that puts code or data at its place; `key` is `code NAME` or `data NAME`."""
+    kind, _, name = key.partition(" ")
+    blocks: tuple[model.Code | model.Data, ...] = plan.target.code if kind == "code" else plan.target.data
+    block = next(each for each in blocks if each.name == name)
+    where = place_of_code(block) if isinstance(block, model.Code) else place_of_data(block)
+    tree = dict(plan.locked.trees)[key] if plan.locked else None
+    asked = dict(request.trees)[key]
+    entries = plan.entries(key)
+    if isinstance(asked, WebRequest | DoiRequest | SwhRequest):
+        return _from_outside(shape, key, where, asked, tree, block.origin)
+    if isinstance(asked, LocalRequest) and len(entries) == 1 and not entries[0].path:
+        path = where + PurePosixPath(asked.source).name if where.endswith("/") else where
+        if shape is Shape.VENDORED:
+            return _unpack_file(key, path, entries[0].executable, block.origin)
+        return CopyFile(key, asked.source, path, entries[0].executable, block.origin)
+    where = where.rstrip("/")
+    if shape is Shape.VENDORED:
+        return _unpack(key, where, block.origin)
+    if isinstance(asked, GitRequest):
+        commit = tree.commit if isinstance(tree, GitTree) else asked.ref
+        return FetchGit(key, asked.url, commit, where, block.origin)
+    return CopyIn(key, asked.source, tuple(entry.path for entry in entries), where, block.origin)
+
+
+def _archive(key: str) -> str:
+    return f"trees/{key.replace(' ', '-')}.tar"
+
+
+def _unpack(key: str, where: str, origin: Span) -> Run:
+    lines = (
+        f"mkdir -p {quote(where)}",
+        f"tar -C {quote(where)} --no-same-owner -xpf {quote(f'{MOUNT}/{_archive(key)}')}",
+    )
+    return Run(key, lines, mounts=(_archive(key),), origin=origin)
+
+
+def _unpack_file(key: str, path: str, executable: bool, origin: Span) -> Run:
+    lines = (
+        f"mkdir -p {quote(str(PurePosixPath(path).parent))}",
+        f"tar -xOf {quote(f'{MOUNT}/{_archive(key)}')} > {quote(path)}",
+        f"chmod {'755' if executable else '644'} {quote(path)}",
+    )
+    return Run(key, lines, mounts=(_archive(key),), origin=origin)
+
+
+def _from_outside(
+    shape: Shape, key: str, where: str, asked: TreeRequest, tree: SourceTree | None, origin: Span
+) -> Run:
+    if shape is Shape.STANDALONE:
+        match asked, tree:
+            case _, WebTree():
+                return fetch_locked(key, where, tree, origin)
+            case WebRequest(), _:
+                return fetch_floating(key, where, asked, origin)
+            case _:
+                raise AssertionError("`refusals` says what no standalone recipe can fetch")
+    match tree:
+        case WebTree(single=True):
+            name = tree.downloads[0].name
+        case SwhTree(single=True):
+            name = key.partition(" ")[2]
+        case _:
+            return _unpack(key, where.rstrip("/"), origin)
+    return _unpack_file(key, where + name if where.endswith("/") else where, False, origin)
+
+
+def refusals(request: TargetRequest, locked: LockedTarget | None) -> Iterator[Diagnostic]:
+    """What a standalone recipe cannot fetch by itself."""
+    if locked is None:
+        yield from needing_lock(request)
+    for key, asked in request.trees:
+        if isinstance(asked, DoiRequest) and locked is None:
+            yield error(codes.DOI_WITHOUT_LOCK, asked.origin, what=key)
+        elif isinstance(asked, SwhRequest):
+            yield error(codes.ONLY_VENDORED, asked.origin, what=key, reason="is made ready by a service")
+    if isinstance(request.base, ArchiveRequest):
+        plain = locked is None or (isinstance(locked.base, ArchiveBase) and locked.base.plain)
+        if not plain:
+            facts = {"what": request.base.path, "reason": "is an image in layers"}
+            yield error(codes.ONLY_VENDORED, request.base.origin, **facts)

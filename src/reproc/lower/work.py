@@ -1,0 +1,51 @@
+"""What every part of lowering works with."""
+
+from __future__ import annotations
+
+from reproc import model
+from reproc.check import Target
+from reproc.graph import Step
+from reproc.lock.requests import TargetRequest
+from reproc.lower import packages
+from reproc.lower.adapt import adapted
+from reproc.lower.inputs import place
+from reproc.lower.plan import Plan, Shape
+from reproc.record import record
+from reproc.source import Span
+
+
+@record
+class Work:
+    """One target on its way into a graph."""
+
+    plan: Plan
+    request: TargetRequest
+    shape: Shape
+    environment: dict[str, str]
+    """What every stage starts with."""
+
+    @property
+    def target(self) -> Target:
+        return self.plan.target
+
+    def apt(self, layer: str, title: str, origin: Span | None) -> list[Step]:
+        """The step that installs a layer, if the target has it."""
+        request = next((each for each in self.request.apt if each.name == layer), None)
+        if request is None:
+            return []
+        if self.plan.locked is None:
+            return [packages.install_floating_debs(request, title, origin)]
+        locked = next(each for each in self.plan.locked.apt if each.name == layer)
+        if not locked.debs:
+            return []
+        return [packages.install_debs(locked, self.plan.archives, self.shape, title, origin)]
+
+    def placed(self, key: str) -> list[Step]:
+        """The steps that put code or data at its place and make of it what the spec says."""
+        step = place(self.plan, self.request, self.shape, key)
+        return [step, *adapted(self.plan, self.request, self.shape, key)]
+
+
+def first(items: tuple[model.Item, ...]) -> Span | None:
+    """Where the first of them stands."""
+    return items[0].origin if items else None

@@ -1,0 +1,1 @@
+echo /home/jane/models "old path"
