@@ -30,7 +30,32 @@ def generated(grammar: str) -> str:
     lines: list[str] = []
     parser = Ordered(grammar, parser="lalr", lexer="basic", start=START)
     gen_standalone(parser, output=lambda text="": lines.append(str(text)))  # type: ignore[no-untyped-call]
-    return "\n".join(lines) + "\n"
+    return lean("\n".join(lines) + "\n")
+
+
+_NEEDLESS = {
+    "import pickle, zlib, base64\n": "",
+    "import logging\nfrom": "from",
+    """logger: logging.Logger = logging.getLogger("lark")
+logger.addHandler(logging.StreamHandler())
+""": """class _Silent:
+    def __getattr__(self, name):
+        return lambda *values, **named: None
+
+
+logger = _Silent()
+""",
+    "logger.setLevel(logging.CRITICAL)\n": "",
+}
+"""What costs a tenth of a compilation's start and serves lark's caches and debugging, which nobody uses here."""
+
+
+def lean(text: str) -> str:
+    """The generated text without its needless imports; a version of lark that differs there fails loudly."""
+    for old, new in _NEEDLESS.items():
+        assert text.count(old) == 1, f"lark's parser has no {old!r}"
+        text = text.replace(old, new)
+    return text
 
 
 def ordered(table: dict[str, Any]) -> dict[str, Any]:
