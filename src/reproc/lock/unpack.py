@@ -119,12 +119,30 @@ def _opened(path: Path, packing: str) -> Iterator[IO[bytes]]:
         )
     command = [program, "-dcq", "--", str(path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
-        assert process.stdout is not None
         try:
-            yield process.stdout
+            yield cast("IO[bytes]", _Output(process))
         finally:
-            process.stdout.close()
             process.terminate()
+
+
+@dataclass
+class _Output:
+    """What a program writes; that it failed is known at the end."""
+
+    process: subprocess.Popen[bytes]
+
+    def read(self, size: int) -> bytes:
+        assert self.process.stdout is not None, "it is read from here"
+        content = self.process.stdout.read(size)
+        if not content and self.process.wait() != 0:
+            raise EOFError("it ends too early or holds something else")
+        return content
+
+    def __enter__(self) -> _Output:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """The program is ended by whoever started it."""
 
 
 @contextmanager

@@ -19,6 +19,9 @@ _PACKAGE = re.compile(rb"\nPackage: *(\S+)")
 _PROVIDES = re.compile(rb"\nProvides: *(.+)")
 _NAME = re.compile(rb"(?:^|,)\s*([a-z0-9][a-z0-9.+\-]*)")
 _ESSENTIAL = re.compile(rb"\nEssential: *yes")
+_NAMING = frozenset(
+    b"Package Provides Pre-Depends Depends Recommends Suggests Enhances Conflicts Breaks Replaces".split()
+)
 _REQUIRED = re.compile(rb"\nPriority: *required")
 
 
@@ -57,6 +60,14 @@ class Index:
         """Every package that provides that name."""
         for place in self._providers.get(name, ()):
             yield self._package(self._stanza_around(place))
+
+    def mention(self, name: str) -> int | None:
+        """The offset at which a package of that name stands for the first time, in a relation or as itself."""
+        for match in re.finditer(rb"(?<=[ ,|])%b(?=[ ,|:(\n])" % re.escape(name.encode()), self._content):
+            start = self._content.rfind(b"\n", 0, match.start()) + 1
+            if self._content[start : self._content.find(b":", start)] in _NAMING:
+                return match.start()
+        return None
 
     def basic(self) -> Iterator[Package]:
         """The packages that are essential or of priority `required`."""
@@ -102,19 +113,27 @@ class Universe:
         return next(iter(self.versions(name)), None)
 
     def providers(self, name: str) -> tuple[Package, ...]:
-        """The newest versions of other packages that provide that name: by priority, then the last by name.
+        """The newest versions of other packages that provide that name: by priority, then the last mentioned.
 
-        So does apt, which puts each provider that it reads in front of the others.
+        Where apt cannot decide it takes the package that it numbered last, and it numbers names as it reads them.
         """
         found = self._providers.get(name)
         if found is None:
             names = {p.name for index in self._indexes for p in index.providing(name) if self._usable(p)}
             newest = (p for other in names if (p := self.newest(other)) is not None)
             providing = [p for p in newest if any(r.name == name for r in p.provides)]
-            providing.sort(key=lambda p: p.name, reverse=True)
-            found = tuple(sorted(providing, key=lambda p: -p.priority))
+            if len(providing) > 1:
+                providing.sort(key=lambda p: (-p.priority, *(-place for place in self._mentioned(p.name))))
+            found = tuple(providing)
             self._providers[name] = found
         return found
+
+    def _mentioned(self, name: str) -> tuple[int, int]:
+        """Where a name stands for the first time: which index, and where in it."""
+        found = ((number, index.mention(name)) for number, index in enumerate(self._indexes))
+        return next(
+            ((number, place) for number, place in found if place is not None), (len(self._indexes), 0)
+        )
 
     def basic(self) -> tuple[Package, ...]:
         """The newest version of each package that is essential or of priority `required`, by name."""
