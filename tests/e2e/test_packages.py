@@ -85,7 +85,9 @@ def archive(tmp_path: Path) -> Iterator[str]:
     (tree / "DEBIAN").mkdir(parents=True)
     (tree / "usr/share").mkdir(parents=True)
     (tree / "usr/share/greeting").write_text("hello\n")
-    fields = "Package: greeting\nVersion: 1\nArchitecture: all\nMaintainer: T <t@example.org>\nDescription: x\n"
+    fields = (
+        "Package: greeting\nVersion: 1\nArchitecture: all\nMaintainer: T <t@example.org>\nDescription: x\n"
+    )
     (tree / "DEBIAN/control").write_text(fields)
     (root / "pool").mkdir(parents=True)
     deb = root / "pool/greeting_1_all.deb"
@@ -128,7 +130,9 @@ def test_it_holds_in_both_engines(archive: str, tmp_path: Path, reproc: Reproc) 
     project = tmp_path / "project"
     (project / "model/model").mkdir(parents=True)
     (project / "model/pyproject.toml").write_text(PROJECT)
-    (project / "model/model/__init__.py").write_text("import six\n\n\ndef main():\n    print(six.__version__)\n")
+    (project / "model/model/__init__.py").write_text(
+        "import six\n\n\ndef main():\n    print(six.__version__)\n"
+    )
     shutil.copy(tmp_path / "archive.asc", project)
     (project / "uv.lock").write_text(UV_LOCK)
     (project / "pylock.toml").write_text(PYLOCK)

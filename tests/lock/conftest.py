@@ -88,6 +88,9 @@ def server() -> Iterator[Server]:
         def do_HEAD(self) -> None:
             self.do_GET()
 
+        def do_POST(self) -> None:
+            self.do_GET()
+
         def _send(self, content: bytes) -> None:
             start = 0
             wanted = self.headers.get("Range", "")

@@ -67,7 +67,7 @@ class Real:
         snapshots = tuple((a.name, a.snapshot) for a in self.used)
         self.recipe = bootstrap.Recipe(release, "linux/amd64", debs, TIME, snapshots)
         work = Fetching(self.store, self.site, Client(), Recorder())
-        work.run("fetching", list(work.debs(debs, snapshots)))
+        work.run("fetching", list(work.debs(debs, self.used)))
         self.sha256, self.size = bootstrap.make(self.recipe, self.store, Recorder())
 
 

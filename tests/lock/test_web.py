@@ -1,15 +1,18 @@
-"""Files and archives by address: mirrors in turn, digests, and archives that nobody should unpack."""
+"""Files and archives by address: mirrors, digests, what servers answer instead."""
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import tarfile
-import zipfile
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
+from reproc.diagnostics.diagnostic import Diagnostic
+from reproc.lock.model import WebTree
 from reproc.lock.net import Client
 from reproc.lock.problem import Problem
 from reproc.lock.providers import web
@@ -19,146 +22,173 @@ from reproc.lock.store import Store
 from .conftest import Server, item, span
 
 
-def tarball(files: dict[str, str], *extra: tarfile.TarInfo, form: str = "gz") -> bytes:
+@pytest.fixture
+def client() -> Client:
+    return Client(wait=0.001, attempts=3, timeout=(2, 2))
+
+
+def archive(names: dict[str, bytes]) -> bytes:
     out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode=f"w:{form}") as archive:
-        for name, text in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(text)
-            member.mode = 0o755 if name.endswith(".sh") else 0o640
-            archive.addfile(member, io.BytesIO(text.encode()))
-        for member in extra:
-            archive.addfile(member)
-    return out.getvalue()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        for name, content in names.items():
+            head = tarfile.TarInfo(name)
+            head.size = len(content)
+            tar.addfile(head, io.BytesIO(content))
+    return gzip.compress(out.getvalue(), mtime=0)
 
 
-def link(name: str, to: str, kind: bytes = tarfile.SYMTYPE) -> tarfile.TarInfo:
-    member = tarfile.TarInfo(name)
-    member.type, member.linkname = kind, to
-    return member
-
-
-def zipped(files: dict[str, str]) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        for name, text in files.items():
-            archive.writestr(name, text)
-    return out.getvalue()
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def request(
-    *urls: str, sha256: str | None = None, size: int | None = None, unpack: bool = True
+    *urls: str,
+    digest: str | None = None,
+    size: int | None = None,
+    unpack: bool = True,
+    strip: int | None = None,
 ) -> WebRequest:
-    return WebRequest(urls, item(sha256) if sha256 else None, size, unpack, None, span())
+    return WebRequest(urls, item(digest) if digest else None, size, unpack, strip, span())
 
 
-def contents(sha256: str, store: Store) -> dict[str, str]:
-    """The files of a canonical archive."""
-    path = store.path(sha256)
-    assert path is not None
-    with tarfile.open(path) as archive:
-        files = [each for each in archive if not each.isdir()]
-        return {each.name.removeprefix("./"): read(archive, each) for each in files}
+def told(asked: WebRequest, client: Client, store: Store) -> list[str]:
+    with pytest.raises(Problem) as caught:
+        web.lock(asked, client, store)
+    return [f"{each.code.id} {each.message}" for each in caught.value.diagnostics]
 
 
-def read(archive: tarfile.TarFile, member: tarfile.TarInfo) -> str:
-    file = archive.extractfile(member)
-    assert file is not None
-    return file.read().decode()
+def locked(asked: WebRequest, client: Client, store: Store) -> tuple[WebTree, tuple[Diagnostic, ...]]:
+    found = web.lock(asked, client, store)
+    assert found.value is not None
+    return found.value, found.diagnostics
 
 
-FILES = {"x-1.0/run.sh": "echo", "x-1.0/src/main.c": "int x;"}
+CODE = archive({"x-1/a.c": b"int main;\n", "x-1/doc/b": b"b"})
 
 
-@pytest.mark.parametrize("name", ["x.tar.gz", "x.tar.bz2", "x.tar.xz", "x.zip"])
-def test_archives_of_every_form_give_the_same_tree(name: str, server: Server, store: Store) -> None:
-    form = name.rpartition(".")[2]
-    server.files[f"/{name}"] = zipped(FILES) if form == "zip" else tarball(FILES, form=form)
-    tree = web.lock(request(f"{server.address}/{name}"), Client(wait=0), store).value
-    assert tree is not None
-    assert contents(tree.sha256, store) == {"run.sh": "echo", "src/main.c": "int x;"}
-    assert [(each.strip, each.single) for each in tree.downloads] == [(1, False)]
+def test_an_archive(server: Server, client: Client, store: Store) -> None:
+    server.files["/x-1.tar.gz"] = CODE
+    url = f"{server.address}/x-1.tar.gz"
+    tree, said = locked(request(url), client, store)
+    (only,) = tree.downloads
+    assert (only.sha256, only.size, only.form, only.strip) == (sha256(CODE), len(CODE), "tar.gz", 1)
+    assert (tree.source, only.urls, tree.single, said) == (url, (url,), False, ())
+    assert locked(request(url, digest=sha256(CODE)), client, store)[0] == tree
+    assert locked(request(url, strip=0), client, store)[0].sha256 != tree.sha256
 
 
-def test_a_locked_tree_comes_back_the_same(server: Server, store: Store, tmp_path: Path) -> None:
-    server.files["/x.tar.gz"] = tarball(FILES)
-    tree = web.lock(request(f"{server.address}/x.tar.gz"), Client(wait=0), store).value
-    assert tree is not None
+def test_the_same_again_from_the_lock(server: Server, client: Client, store: Store, tmp_path: Path) -> None:
+    server.files["/x-1.tar.gz"] = CODE
+    tree, _ = locked(request(f"{server.address}/x-1.tar.gz"), client, store)
     other = Store(tmp_path / "other")
-    web.fetch(tree, Client(wait=0), other)
-    assert contents(tree.sha256, other) == contents(tree.sha256, store)
-    server.files["/x.tar.gz"] = tarball({**FILES, "x-1.0/new": "!"})
-    with pytest.raises(Problem, match="x.tar.gz"):
-        web.fetch(tree, Client(wait=0), Store(tmp_path / "third"))
+    web.fetch(tree, client, other)
+    assert other.path(tree.sha256) is not None
+    server.files["/x-1.tar.gz"] = CODE[:-1] + b"\1"
+    with pytest.raises(Problem) as caught:
+        web.fetch(tree, client, Store(tmp_path / "third"))
+    assert [each.code.id for each in caught.value.diagnostics] == ["E0403"]
 
 
-def test_a_mirror_with_other_bytes_is_told_and_passed_over(server: Server, store: Store) -> None:
-    good = tarball(FILES)
-    server.files |= {"/second/x.tar.gz": tarball({"x-1.0/evil": "!"}), "/third/x.tar.gz": good}
-    urls = [f"{server.address}/{place}/x.tar.gz" for place in ("first", "second", "third")]
-    outcome = web.lock(request(*urls, sha256=hashlib.sha256(good).hexdigest()), Client(wait=0), store)
-    assert outcome.value is not None
-    assert contents(outcome.value.sha256, store).keys() == {"run.sh", "src/main.c"}
-    assert [each.code.name for each in outcome.diagnostics] == ["mirror-passed-over"] * 2
-    assert [each.facts["url"] for each in outcome.diagnostics] == urls[:2]
+def test_a_file_stays_a_file(server: Server, client: Client, store: Store) -> None:
+    server.files["/d/x%20y.csv.gz"] = gzip.compress(b"1,2\n", mtime=0)
+    url = f"{server.address}/d/x%20y.csv.gz"
+    tree, _ = locked(request(url, unpack=False), client, store)
+    assert tree.single and (tree.downloads[0].name, tree.downloads[0].form) == ("x y.csv.gz", "file")
+    tree, _ = locked(request(url), client, store)
+    assert tree.single and (tree.downloads[0].name, tree.downloads[0].form) == ("x y.csv", "gz")
+    with tarfile.open(store.place(tree.sha256)) as kept:
+        (head,) = kept.getmembers()
+        content = kept.extractfile(head)
+        assert content is not None and (head.name, content.read()) == ("./content", b"1,2\n")
+
+
+def test_a_program_in_a_zip_is_a_file(server: Server, client: Client, store: Store) -> None:
+    server.files["/x.jar"] = b"PK\x05\x06" + bytes(18)
+    tree, _ = locked(request(f"{server.address}/x.jar"), client, store)
+    assert tree.downloads[0].form == "file"
+
+
+def test_the_spec_s_digest_must_match(server: Server, client: Client, store: Store) -> None:
+    server.files["/x.tar.gz"] = CODE
+    url = f"{server.address}/x.tar.gz"
+    assert told(request(url, digest="0" * 64), client, store) == [
+        f"E0435 `{url}` has the sha256 `{sha256(CODE)}`, and `{'0' * 64}` was expected"
+    ]
+    good = "sha512:" + hashlib.sha512(CODE).hexdigest()
+    assert locked(request(url, digest=good), client, store)[0].downloads[0].sha256 == sha256(CODE)
+    assert told(request(url, digest="sha512:" + "0" * 128), client, store)[0].startswith("E0435")
+    assert store.path("0" * 64) is None
+
+
+def test_the_size_must_match(server: Server, client: Client, store: Store) -> None:
+    server.files["/d"] = b"12345"
+    url = f"{server.address}/d"
+    assert told(request(url, size=6, unpack=False), client, store) == [
+        f"E0436 `{url}` has 5 bytes, and 6 were expected"
+    ]
+    assert locked(request(url, size=5, unpack=False), client, store)
+
+
+def test_mirrors_in_turn(server: Server, client: Client, store: Store) -> None:
+    server.files |= {"/wrong": b"other", "/short": b"right"[:4], "/right": b"right"}
+    urls = [f"{server.address}/{name}" for name in ("missing", "wrong", "short", "right")]
+    tree, said = locked(request(*urls, digest=sha256(b"right"), unpack=False), client, store)
+    assert [each.code.id for each in said] == ["W0403"] * 3
+    assert "HTTP status 404" in said[0].message and "`" + urls[0] in said[0].message
+    assert sha256(b"other") in said[1].message
+    assert tree.downloads[0].urls == (urls[3], *urls[:3])
+    tree, said = locked(request(*urls[1:], size=5, unpack=False), client, Store(store.root / "b"))
+    assert (tree.downloads[0].urls[0], len(said)) == (urls[1], 0)
+
+
+def test_no_mirror_has_it(server: Server, client: Client, store: Store) -> None:
+    server.files["/wrong"] = b"other"
+    urls = [f"{server.address}/missing", f"{server.address}/wrong"]
+    found = told(request(*urls, digest=sha256(b"right"), unpack=False), client, store)
+    assert [each[:5] for each in found] == ["E0402", "E0435"]
+
+
+def test_a_host_that_is_not_there(client: Client, store: Store) -> None:
+    found = told(request("http://127.0.0.1:9/x.tar.gz"), client, store)
+    assert found == ["E0401 `127.0.0.1:9` cannot be reached: it refuses connections"]
+
+
+def test_a_page_instead_of_the_file(server: Server, client: Client, store: Store) -> None:
+    server.files |= {"/x.tar.gz": b"\n<!DOCTYPE html><title>Log in</title>", "/x.html": b"<html></html>"}
+    url = f"{server.address}/x.tar.gz"
+    assert told(request(url), client, store) == [f"E0444 `{url}` gives a web page, not a file"]
+    assert locked(request(f"{server.address}/x.html", unpack=False), client, store)
+
+
+def test_a_redirect_to_another_host(server: Server, client: Client, store: Store) -> None:
+    def elsewhere(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(302)
+        handler.send_header("Location", server.address.replace("127.0.0.1", "localhost") + "/real")
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    server.answers["/x.tar.gz"] = elsewhere
+    server.files["/real"] = CODE
+    url = f"{server.address}/x.tar.gz"
+    tree, _ = locked(request(url, digest=sha256(CODE)), client, store)
+    assert tree.downloads[0].urls == (url,)
+
+
+def test_what_is_hostile_is_not_kept(server: Server, client: Client, store: Store) -> None:
+    server.files["/x.tar.gz"] = archive({"a/../../x": b""})
+    found = told(request(f"{server.address}/x.tar.gz"), client, store)
+    assert [each[:5] for each in found] == ["E0442"]
 
 
 @pytest.mark.parametrize(
-    ("content", "asked", "code"),
+    "url, name",
     [
-        (b"bytes", {"sha256": "0" * 64}, "source-digest"),
-        (b"bytes", {"size": 4}, "source-size"),
-        (b"<!DOCTYPE html><html>log in</html>", {}, "web-page"),
-        (tarball(FILES)[:-20], {}, "bad-archive"),
-        (b"\x1f\x8b" + b"x" * 50, {}, "bad-archive"),
-    ],
-    ids=["digest", "size", "web page", "cut off", "no gzip"],
-)
-def test_what_is_not_what_was_asked_for_is_refused(
-    content: bytes, asked: dict[str, object], code: str, server: Server, store: Store
-) -> None:
-    server.files["/x.tar.gz"] = content
-    with pytest.raises(Problem) as caught:
-        web.lock(request(f"{server.address}/x.tar.gz", **asked), Client(wait=0), store)  # type: ignore[arg-type]
-    assert [each.code.name for each in caught.value.diagnostics] == [code]
-
-
-@pytest.mark.parametrize(
-    "archive",
-    [
-        tarball({"../evil": "!"}),
-        tarball({"x/../../evil": "!"}),
-        tarball({"/etc/passwd": "!"}),
-        tarball(FILES, link("x-1.0/out", "../../etc")),
-        tarball(FILES, link("x-1.0/out", "/etc/passwd")),
-        tarball(FILES, link("x-1.0/hard", "../../etc/passwd", tarfile.LNKTYPE)),
-        tarball(FILES, link("x-1.0/device", "", tarfile.CHRTYPE)),
-        tarball(FILES, link("x-1.0/pipe", "", tarfile.FIFOTYPE)),
-        zipped({"../evil": "!"}),
-        zipped({"/etc/passwd": "!"}),
-    ],
-    ids=[
-        "..",
-        "inner ..",
-        "absolute",
-        "link up",
-        "absolute link",
-        "hard link",
-        "device",
-        "pipe",
-        "zip ..",
-        "zip /",
+        ("https://example.org/a/b.tar.gz?download=1", "b.tar.gz"),
+        ("https://example.org/a%2Fb", "content"),
+        ("https://example.org/%2e%2e", "content"),
+        ("https://example.org", "content"),
+        ("https://example.org/a%0Ab", "content"),
     ],
 )
-def test_hostile_archives_are_refused(archive: bytes, server: Server, store: Store) -> None:
-    server.files["/x"] = archive
-    with pytest.raises(Problem) as caught:
-        web.lock(request(f"{server.address}/x"), Client(wait=0), store)
-    assert [each.code.name for each in caught.value.diagnostics] == ["hostile-archive"]
-
-
-def test_a_single_file_stays_one(server: Server, store: Store) -> None:
-    server.files["/table.csv"] = b"1,2\n"
-    tree = web.lock(request(f"{server.address}/table.csv", unpack=False), Client(wait=0), store).value
-    assert tree is not None and tree.single
-    assert tree.downloads[0].name == "table.csv"
+def test_names(url: str, name: str) -> None:
+    assert web.file_name(url) == name

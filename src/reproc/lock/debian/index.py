@@ -63,10 +63,12 @@ class Index:
 
     def mention(self, name: str) -> int | None:
         """The offset at which a package of that name stands for the first time, in a relation or as itself."""
-        for match in re.finditer(rb"(?<=[ ,|])%b(?=[ ,|:(\n])" % re.escape(name.encode()), self._content):
-            start = self._content.rfind(b"\n", 0, match.start()) + 1
-            if self._content[start : self._content.find(b":", start)] in _NAMING:
-                return match.start()
+        content, needle, place = self._content, b" " + name.encode(), 0
+        while (place := content.find(needle, place + 1)) >= 0:
+            start = content.rfind(b"\n", 0, place) + 1
+            behind = content[place + len(needle) : place + len(needle) + 1]
+            if behind in b" ,|:(\n" and content[start : content.find(b":", start)] in _NAMING:
+                return place
         return None
 
     def basic(self) -> Iterator[Package]:

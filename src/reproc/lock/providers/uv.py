@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Lock
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -122,11 +123,16 @@ def _timestamp(time: int) -> str:
     return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+_ONE_AT_A_TIME = Lock()
+
+
 def _uv() -> str:
+    """Where uv is; asked by one thread at a time, as `sysconfig`, which it asks, is half filled when first used."""
     try:
         import uv
 
-        return str(uv.find_uv_bin())
+        with _ONE_AT_A_TIME:
+            return str(uv.find_uv_bin())
     except (ImportError, FileNotFoundError) as trouble:
         raise problem(
             codes.TOOL_MISSING,
