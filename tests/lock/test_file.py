@@ -14,6 +14,7 @@ from reproc.lock.model import (
     AptLayer,
     Archive,
     BootstrapBase,
+    BuildTools,
     Deb,
     GitTree,
     ImageBase,
@@ -30,6 +31,7 @@ from reproc.lock.requests import (
     GitRequest,
     LocalRequest,
     PythonRequest,
+    SourceRequest,
     TargetRequest,
 )
 from reproc.source import SourceFile
@@ -39,17 +41,27 @@ from .conftest import item, span
 A, B, C = "a" * 64, "b" * 64, "c" * 64
 DEB = Deb("g++-12", "1:12.2~a+b-1", "amd64", "debian", "pool/main/g/g++.deb", 5, A)
 OTHER = replace(DEB, sha256=C)
+ADDRESS = "https://example.org/simple"
+SDIST = Wheel("s", "1", "s-1.tar.gz", 3, C)
 WHEEL = Wheel("n", "1!2", "n-1!2-py3-none-any.whl", 3, B)
 FILES = (TreeEntry("ä b", True, A), TreeEntry("l", False, None, "ä b"))
 IMAGE = ImageBase("docker.io/a/b:1", f"sha256:{A}", B, 4, (("PATH", "/bin"),))
 LOCK = Lock(
     1_700_000_000,
-    (Archive("debian", "20240601T000000Z", (("bookworm", B),), True),),
+    (
+        Archive("debian", "20240601T000000Z", (("bookworm", B),), True),
+        Archive("example-org-apt-0a1b2c3d", "20240601T000000Z", (("./", B),), False, ADDRESS),
+    ),
     (
         LockedTarget(
             "cpu", "linux/amd64", BootstrapBase("debian", "bookworm", (DEB,), "mmdebstrap 1", A, 9),
             (AptLayer("system", None, ("g++-12",), (DEB, OTHER)), AptLayer("tools", "system", (), ())),
-            (PythonEnvironment("main", "python3.11", "/opt/venv", (WHEEL,)),),
+            (
+                PythonEnvironment("main", "python3.11", "/opt/venv", (WHEEL,)),
+                PythonEnvironment(
+                    "own", "python3.11", "/opt/own", (SDIST,), (BuildTools("code x", (WHEEL,)),), ADDRESS
+                ),
+            ),
             (
                 ("code x", LocalTree("src", FILES, B)),
                 ("data d", LocalTree("d", (TreeEntry("", False, A),), C)),
@@ -152,6 +164,9 @@ def test_no_value_of_another_kind_is_believed(value: object, data: st.DataObject
         (("targets", 0, "name"), "../up"),
         (("targets", 0, "python", 0, "prefix"), "opt"),
         (("targets", 0, "python", 0, "wheels", 0, "filename"), "../n.whl"),
+        (("targets", 0, "python", 1, "tools", 0, "project"), "code ../x"),
+        (("targets", 0, "python", 1, "index"), "https://x'; rm"),
+        (("archives", 1, "address"), "https://x\n"),
         (("targets", 0, "apt", 0, "debs"), ["nothing_1_amd64@debian"]),
         (("targets", 0, "apt", 0, "name"), 'x"\nRUN'),
         (("targets", 1, "base", "digest"), "sha256:1"),
@@ -204,6 +219,13 @@ def test_stale() -> None:
     assert stale(found, (moved, asked[1])) == ("python main of target cpu",)
     assert stale(found, (replace(asked[0], apt=()), asked[1])) == ("system of target cpu",)
     assert stale(found, (replace(asked[0], trees=()), asked[1])) == ("code x of target cpu",)
+    own = replace(asked[0].python[0], index=ADDRESS)
+    assert stale(found, (replace(asked[0], python=(own,)), asked[1])) == ("python main of target cpu",)
+    assert stale(found, (replace(asked[0], as_of=1), asked[1])) == ("system of target cpu",)
+    source = SourceRequest(ADDRESS, b"key", "stable", ("main",), span())
+    keyed = replace(asked[0], sources=(source,))
+    assert stale(found, (keyed, asked[1])) == ("system of target cpu",)
+    assert inputs((keyed,)) != inputs((replace(keyed, sources=(replace(source, key=b"other"),)),))
     assert stale(found, asked[:1]) == ("target gpu",)
     assert stale(found, (*asked, replace(asked[0], name="new"))) == ("target new",)
 

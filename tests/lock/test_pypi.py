@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import io
+import tarfile
 import zipfile
 from dataclasses import replace
 
 import pytest
 
 from reproc.lock.archives import Site
-from reproc.lock.model import PythonEnvironment
+from reproc.lock.model import PythonEnvironment, TreeEntry
 from reproc.lock.net import Client
 from reproc.lock.problem import Problem
 from reproc.lock.providers import pypi
-from reproc.lock.requests import PythonRequest, RequirementsFile
+from reproc.lock.requests import InstallRequest, LocalRequest, PythonRequest, RequirementsFile
 from reproc.lock.requirements import wanted
 from reproc.lock.store import Store
+from reproc.lock.tar import Member, of_bytes, write
 
 from .conftest import Server, item, span
 
@@ -177,3 +179,148 @@ def test_lines_that_are_refused(line: str, name: str, words: str) -> None:
     assert mistake.span is not None
     assert (mistake.span.position.line, mistake.span.text) == (2, line)
     assert len(mistake.labels) == 1
+
+
+def test_an_index_of_ones_own(index: Server, site: Site, store: Store) -> None:
+    dead = replace(site, environment={**site.environment, "REPROC_MIRROR_PYPI": "http://127.0.0.1:9/simple"})
+    asked = replace(request("native"), index=f"{index.address}/simple")
+    found = lock(asked, dead, store)
+    assert found.index == f"{index.address}/simple"
+    fresh = Store(store.root / "other")
+    pypi.fetch(found.wheels, "3.11", "linux/amd64", Client(wait=0), dead, fresh, found.index)
+    assert fresh.path(found.wheels[0].sha256) is not None
+
+
+def test_another_architecture(server: Server, site: Site, store: Store) -> None:
+    machines = ("x86_64", "aarch64")
+    files = {f"n-1-cp311-cp311-manylinux_2_17_{m}.whl": wheel("n", "1") + m.encode() for m in machines}
+    publish(server, "n", files)
+    found = pypi.lock(request("n"), "linux/arm64", Client(wait=0), site, store).value
+    assert found is not None
+    assert [w.filename for w in found.wheels] == ["n-1-cp311-cp311-manylinux_2_17_aarch64.whl"]
+
+
+def test_an_index_without_upload_times_has_no_past(index: Server, site: Site, store: Store) -> None:
+    ((name, message, _),) = told(replace(request("native"), as_of=1_700_000_000), site, store)
+    assert (name, "`native`" in message) == ("as-of-without-upload-times", True)
+
+
+def source_archive(name: str, version: str, project: str) -> bytes:
+    out = io.BytesIO()
+    top = f"{name}-{version}"
+    files = {
+        "pyproject.toml": project,
+        "PKG-INFO": f"Metadata-Version: 2.2\nName: {name}\nVersion: {version}\n",
+        "inner/pyproject.toml": "not read",
+    }
+    with tarfile.open(fileobj=out, mode="w:gz") as archive:
+        for path, text in files.items():
+            head = tarfile.TarInfo(f"{top}/{path}")
+            head.size = len(text)
+            archive.addfile(head, io.BytesIO(text.encode()))
+    return out.getvalue()
+
+
+BUILT = '[build-system]\nrequires = ["pure"]\nbuild-backend = "pure"\n'
+
+
+def test_what_is_built_from_source(index: Server, site: Site, store: Store) -> None:
+    project = f'{BUILT}[project]\nname = "src"\nversion = "1"\n'
+    files = {
+        "src-1.tar.gz": source_archive("src", "1", project),
+        "src-1-py3-none-any.whl": wheel("src", "1"),
+    }
+    publish(index, "src", files)
+    assert [w.filename for w in lock(request("src"), site, store).wheels] == ["src-1-py3-none-any.whl"]
+    found = lock(replace(request("src", "native"), built=("src",)), site, store)
+    assert [w.filename for w in found.wheels] == [
+        "native-1.0-cp311-cp311-manylinux_2_28_x86_64.whl", "src-1.tar.gz",
+    ]  # fmt: skip
+    (tools,) = found.tools
+    assert (tools.project, [w.name for w in tools.wheels]) == ("src", ["native", "pure"])
+    ((name, message, _),) = told(replace(request("pure"), built=("pure",)), site, store)
+    assert (name, "`pure`" in message) == ("no-source-archive", True)
+
+
+def tree(store: Store, files: dict[str, str]) -> str:
+    members = (
+        Member(TreeEntry(path, False, "0" * 64), of_bytes(text.encode()), len(text))
+        for path, text in files.items()
+    )
+    return write(members, store)
+
+
+def installing(store: Store, files: dict[str, str]) -> tuple[PythonRequest, dict[str, str]]:
+    code = LocalRequest("model", (), None, None, span())
+    asked = replace(request(), installs=(InstallRequest("model", code, "", span()),))
+    return asked, {"model": tree(store, files)}
+
+
+def test_installed_code_brings_its_needs_and_its_tools(index: Server, site: Site, store: Store) -> None:
+    project = f'{BUILT}[project]\nname = "model"\nversion = "1"\ndependencies = ["native"]\n'
+    asked, trees = installing(store, {"pyproject.toml": project, "sub/setup.py": ""})
+    found = pypi.lock(asked, "linux/amd64", Client(wait=0), site, store, trees)
+    assert found.value is not None
+    assert found.diagnostics == ()
+    assert [w.name for w in found.value.wheels] == ["native"]
+    assert [(t.project, [w.name for w in t.wheels]) for t in found.value.tools] == [
+        ("code model", ["native", "pure"])
+    ]
+
+
+def test_installed_code_that_hides_its_needs(index: Server, site: Site, store: Store) -> None:
+    project = f'{BUILT}[project]\nname = "model"\nversion = "1"\ndynamic = ["dependencies"]\n'
+    asked, trees = installing(store, {"pyproject.toml": project})
+    found = pypi.lock(asked, "linux/amd64", Client(wait=0), site, store, trees)
+    assert [d.code.name for d in found.diagnostics] == ["hidden-needs"]
+
+
+@pytest.mark.parametrize(
+    ("files", "code"),
+    [
+        ({"README": "", "sub/pyproject.toml": "", "sub/setup.py": ""}, "no-python-project"),
+        ({"pyproject.toml": "["}, "unreadable-project"),
+        ({"pyproject.toml": '[build-system]\nrequires = "pure"\n'}, "unreadable-project"),
+        ({"pyproject.toml": '[project]\nname = "x"\nrequires-python = ">=3.12"\n'}, "lock-for-other-python"),
+        ({"pyproject.toml": '[project]\nname = "x"\nrequires-python = "soon"\n'}, "unreadable-project"),
+        (
+            {"pyproject.toml": '[project]\nname = "x"\ndependencies = ["a @ file:///a"]\n'},
+            "requirement-with-address",
+        ),
+    ],
+)
+def test_installed_code_that_is_no_project(
+    index: Server, site: Site, store: Store, files: dict[str, str], code: str
+) -> None:
+    asked, trees = installing(store, files)
+    with pytest.raises(Problem) as caught:
+        pypi.lock(asked, "linux/amd64", Client(wait=0), site, store, trees)
+    assert [d.code.name for d in caught.value.diagnostics] == [code]
+
+
+def test_dependencies_of_a_project_file(index: Server, site: Site, store: Store) -> None:
+    text = '[project]\nname = "x"\nversion = "1"\ndependencies = ["pure"]\n'
+    file = RequirementsFile("pyproject.toml", text, span())
+    assert [w.name for w in lock(replace(request(), projects=(file,)), site, store).wheels] == [
+        "native",
+        "pure",
+    ]
+    hidden = replace(file, text='[project]\nname = "x"\ndynamic = ["dependencies"]\n')
+    ((name, _, _),) = told(replace(request(), projects=(hidden,)), site, store)
+    assert name == "hidden-dependencies"
+
+
+def test_a_foreign_lock_is_kept_to(index: Server, site: Site, store: Store) -> None:
+    sha256 = hashlib.sha256(
+        index.files["/files/native-1.0-cp311-cp311-manylinux_2_17_x86_64.whl"]
+    ).hexdigest()
+    text = f'[[packages]]\nname = "native"\nversion = "1.0"\n[[packages.wheels]]\nhashes = {{ sha256 = "{sha256}" }}\n'
+    file = RequirementsFile("pylock.toml", text, span())
+    (found,) = lock(replace(request(), locks=(file,)), site, store).wheels
+    assert found.sha256 == sha256
+    wrong = replace(file, text=text.replace(sha256, "0" * 64))
+    ((name, _, _),) = told(replace(request(), locks=(wrong,)), site, store)
+    assert name == "wheel-digest"
+    # what the lock does not name is not there, even if a package says that it needs it
+    alone = replace(file, text='[[packages]]\nname = "pure"\nversion = "2.0"\n')
+    assert [w.name for w in lock(replace(request(), locks=(alone,)), site, store).wheels] == ["pure"]
