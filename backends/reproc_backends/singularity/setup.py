@@ -44,7 +44,11 @@ def unpack_rootfs(rootfs: Rootfs) -> list[str]:
             f"    echo {quote(f'reproc: {rootfs.path} is not what this recipe was made for')} >&2; exit 1",
             "fi",
         ]
-    return [*lines, f'tar --numeric-owner -xpf {path} -C "$root"']
+    # devices are the engine's, and nobody but root could make them
+    return [
+        *lines,
+        f"tar --numeric-owner --anchored --exclude='./dev/*' --exclude='dev/*' -xpf {path} -C \"$root\"",
+    ]
 
 
 def pack_files(step: CopyIn, tar: str) -> list[str]:

@@ -416,5 +416,7 @@ OTHER_ARCHITECTURE = Code(
     help=("install the packages `qemu-user-static` and `binfmt-support`, or lock on such a machine",),
 )
 
-UNREACHABLE: frozenset[Code] = frozenset({NETWORK, TOOL_MISSING, NO_KEYRING, NO_SPACE, AS_OF_MIRROR})
+UNREACHABLE: frozenset[Code] = frozenset(
+    {NETWORK, TOOL_MISSING, NO_KEYRING, NO_SPACE, AS_OF_MIRROR, OTHER_ARCHITECTURE}
+)
 """What the machine lacks or cannot reach: exit code 3."""

@@ -203,7 +203,8 @@ def _apply(archive: tarfile.TarFile, number: int, tree: dict[str, _Kept]) -> Non
             _remove(tree, folder, itself=False)
         elif name.startswith(_WHITEOUT):
             _remove(tree, posixpath.join(folder, name.removeprefix(_WHITEOUT)), itself=True)
-        elif path != ".":
+        elif path != "." and not head.ischr() and not head.isblk():
+            # devices are the engine's, and nobody but root could make them again
             mine[path] = _Kept(head, number)
     for path, kept in mine.items():
         if path in tree and not (tree[path].head.isdir() and kept.head.isdir()):

@@ -201,6 +201,10 @@ def _told(said: str, ask: Ask, found: Sequence[Wanted]) -> Problem:
         return Problem(
             *(_at(codes.UNKNOWN_REQUIREMENT, by_name.get(name), found, name=name) for name in unknown)
         )
+    unpacked = re.findall(r"([\w.-]+?)(?:[=<>!~]=?\S+)? has no (?:usable )?source distribution", text)
+    if unpacked:
+        name = unpacked[0]
+        return Problem(_at(codes.NO_SOURCE_ARCHIVE, by_name.get(name), found, name=name))
     wheelless = re.findall(
         r"([\w.-]+?)(?:[=<>!~]=?\S+)? has no (?:usable wheels|wheels with a matching)", text
     )
