@@ -19,21 +19,20 @@ _UNPACKERS = {"bz2": "bzip2", "xz": "xz", "zst": "zstd", "zip": "unzip"}
 """Programs that a small base lacks; tar and gzip are in every one."""
 _PACKAGES = {"bzip2": "bzip2", "xz": "xz-utils", "zstd": "zstd", "unzip": "unzip"}
 
-# apt-helper is in every Debian base, which has neither certificates nor curl. With a digest nothing else has
-# to be trusted; without one the certificate is all there is, and is looked at.
-_FETCH_LOCKED = (
+# apt-helper is in every Debian base, which has neither certificates nor curl; a base that says nothing of
+# itself has one of the others, or nothing is fetched.
+_CHECKED_BY_APT = (
+    "# what comes is compared with its digest, so that nobody's certificate has to be trusted",
+    f'fetch() {{ {_APT} -qq -o Acquire::https::Verify-Peer=false download-file "$2" file "$1"; }}',
+)
+_CHECKED = (
     "fetch() {",
-    f"    if [ -x {_APT} ]; then",
-    f'        {_APT} -qq -o Acquire::https::Verify-Peer=false download-file "$2" file',
-    "    elif command -v curl > /dev/null; then",
-    '        curl -fsSL -o file "$2"',
-    "    else",
-    '        wget -q -O file "$2"',
-    "    fi",
-    '    echo "$1  file" | "${3:-sha256}sum" --quiet -c -',
+    '    if command -v curl > /dev/null; then curl -fsSL -o file "$2"; else wget -q -O file "$2"; fi',
+    '    case "$1" in SHA512:*) sum=sha512sum ;; *) sum=sha256sum ;; esac',
+    '    echo "${1#*:}  file" | "$sum" --quiet -c -',
     "}",
 )
-_FETCH_FLOATING = (
+_FLOATING = (
     "fetch() {",
     "    if command -v curl > /dev/null; then",
     '        curl -fsSL -o file "$1"',
@@ -46,15 +45,19 @@ _FETCH_FLOATING = (
 )
 
 
-def fetch_locked(key: str, where: str, tree: WebTree, origin: Span) -> Run:
-    """Fetches exactly the locked files and gives the same tree as the vendored archive."""
-    lines = list(_FETCH_LOCKED)
+def fetch_locked(key: str, where: str, tree: WebTree, apt: bool, origin: Span) -> Run:
+    """Fetches exactly the locked files and gives the same tree as the vendored archive.
+
+    `apt` says that the base is one that apt keeps.
+    """
+    lines = list(_CHECKED_BY_APT if apt else _CHECKED)
     for each in tree.downloads:
-        lines += [*_first_of(each.urls, f"fetch {each.sha256}"), *_unpacked(each, key, each.strip)]
+        fetched = _first_of(each.urls, f"fetch SHA256:{each.sha256}")
+        lines += [*fetched, *_unpacked(each, key, each.strip)]
     return _placed(key, where, lines, tree.downloads[0].name if tree.single else None, origin)
 
 
-def fetch_floating(key: str, where: str, asked: WebRequest, origin: Span) -> Run:
+def fetch_floating(key: str, where: str, asked: WebRequest, apt: bool, origin: Span) -> Run:
     """Fetches what the address gives on the day of the build; checked where the spec has a digest."""
     from urllib.parse import unquote, urlsplit
 
@@ -62,10 +65,11 @@ def fetch_floating(key: str, where: str, asked: WebRequest, origin: Span) -> Run
     form = form_by_name(name) if asked.unpack else "file"
     download = Download("", name.removesuffix(f".{form}"), asked.urls, "", 0, form, 0)
     if asked.sha256 is None:
-        lines = [*_FETCH_FLOATING, *_first_of(asked.urls, "fetch")]
+        lines = [*_FLOATING, *_first_of(asked.urls, "fetch")]
     else:
         algorithm, _, digest = asked.sha256.text.rpartition(":")
-        lines = [*_FETCH_LOCKED, *_first_of(asked.urls, f"fetch {digest}", algorithm)]
+        command = f"fetch {algorithm.upper() or 'SHA256'}:{digest}"
+        lines = [*(_CHECKED_BY_APT if apt else _CHECKED), *_first_of(asked.urls, command)]
     lines += _unpacked(download, key, asked.strip)
     return _placed(key, where, lines, download.name if download.single else None, origin)
 
@@ -91,14 +95,13 @@ def form_by_name(name: str) -> str:
     return parts[-1] if parts[-1] in ("tar", "zip") else "file"
 
 
-def _first_of(urls: Sequence[str], command: str, *more: str) -> list[str]:
+def _first_of(urls: Sequence[str], command: str) -> list[str]:
     """Lines that fetch a file from the first address that gives it."""
     if len(urls) == 1:
-        return [" ".join((command, quote(urls[0]), *more))]
-    given = " ".join(("    if", command, '"$url"', *more))
+        return [f"{command} {quote(urls[0])}"]
     return [
         f"for url in {' '.join(map(quote, urls))}; do",
-        f"{given}; then break; fi",
+        f'    if {command} "$url"; then break; fi',
         "    rm -f file",
         "done",
         "test -f file",

@@ -38,7 +38,7 @@ def place(plan: Plan, request: TargetRequest, shape: Shape, key: str) -> Step:
     asked = dict(request.trees)[key]
     entries = plan.entries(key)
     if isinstance(asked, WebRequest | DoiRequest | SwhRequest):
-        return _from_outside(shape, key, where, asked, tree, block.origin)
+        return _from_outside(plan, shape, key, where, asked, tree, block.origin)
     if isinstance(asked, LocalRequest) and len(entries) == 1 and not entries[0].path:
         path = where + PurePosixPath(asked.source).name if where.endswith("/") else where
         if shape is Shape.VENDORED:
@@ -75,14 +75,21 @@ def _unpack_file(key: str, path: str, executable: bool, origin: Span) -> Run:
 
 
 def _from_outside(
-    shape: Shape, key: str, where: str, asked: TreeRequest, tree: SourceTree | None, origin: Span
+    plan: Plan,
+    shape: Shape,
+    key: str,
+    where: str,
+    asked: TreeRequest,
+    tree: SourceTree | None,
+    origin: Span,
 ) -> Run:
     if shape is Shape.STANDALONE:
+        apt = plan.target.release is not None
         match asked, tree:
             case _, WebTree():
-                return fetch_locked(key, where, tree, origin)
+                return fetch_locked(key, where, tree, apt, origin)
             case WebRequest(), _:
-                return fetch_floating(key, where, asked, origin)
+                return fetch_floating(key, where, asked, apt, origin)
             case _:
                 raise AssertionError("`refusals` says what no standalone recipe can fetch")
     match tree:
