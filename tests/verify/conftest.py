@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,6 +22,8 @@ from reproc.verify.engines import make
 from reproc.verify.engines.base import Built, Engine
 from reproc.verify.plan import Recipe
 from reproc.verify.workspace import Workspace
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 EPOCH = 1_700_000_000
 PROGRAMS = (

@@ -27,7 +27,8 @@ from reproc.verify.engines.base import (
 )
 from reproc.verify.machine import Machine
 from reproc.verify.plan import Options, Recipe, TargetPlan
-from reproc.verify.report import Report, Status, write
+from reproc.verify.report import Report, Status
+from reproc.verify.reports import write
 from reproc.verify.run import verify
 from reproc.verify.table import table
 from reproc.verify.workspace import Workspace
@@ -280,7 +281,7 @@ def test_the_table(go: Go, smoke: MakeTest) -> None:
 def test_the_document(go: Go, smoke: MakeTest, tmp_path: Path) -> None:
     report = mixed(go, smoke)
     path = tmp_path / "new/report.json"
-    write(report.document({"path": "repro.spec", "sha256": "0"}, None), path)
+    write(report.document({"path": "repro.spec", "sha256": "0"}, None), path, lambda log: "")
     found = json.loads(path.read_text(encoding="utf-8"))
     assert found["summary"] == {"passed": 2, "failed": 2, "skipped": 8}
     assert (found["version"], found["lock"], found["spec"]["path"], found["exit_code"]) == (

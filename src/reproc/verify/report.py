@@ -1,16 +1,13 @@
-"""What verification found: values, `report.json` and the exit code."""
+"""What verification found: values, the document of `report.json`, and the exit code."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from enum import Enum
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from reproc.diagnostics import Diagnostic
-from reproc.files import write_atomically
 from reproc.record import record
 from reproc.verify.engines.base import Captured
 from reproc.version import VERSION
@@ -182,10 +179,3 @@ def _diagnostic(diagnostic: Diagnostic) -> dict[str, Any]:
         "help": diagnostic.help,
         "output": diagnostic.output or None,
     }
-
-
-def write(document: Mapping[str, Any], path: Path) -> None:
-    """Writes a report, whole or not at all; raises OSError."""
-    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
-    # a lone surrogate cannot come from an engine's output, but may from a file name
-    write_atomically(path, text.encode("utf-8", "replace"))

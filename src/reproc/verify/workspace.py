@@ -106,6 +106,13 @@ class Workspace:
     def report(self) -> Path:
         return self.root / "report.json"
 
+    def log(self, name: str) -> str:
+        """The text of a log by the name that a report has for it; empty where it is gone."""
+        try:
+            return (self.root.parent / name).read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return ""
+
     def stale(self) -> tuple[Path, ...]:
         """Folders of runs that died."""
         return tuple(sorted(path for path in (self.root / "tmp").iterdir() if is_dead(path.name)))

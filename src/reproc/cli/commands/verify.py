@@ -36,7 +36,7 @@ def parser() -> Parser:
         metavar="FILE",
         action="append",
         default=[],
-        help="write the report here too (.json; repeat)",
+        help="write the report here too: .json, .html, .md, .xml (JUnit) or .svg (a badge) (repeat)",
     )
     return made
 
@@ -66,7 +66,9 @@ def build_arguments(made: Parser) -> None:
 
 def run(options: Namespace, console: Console) -> int:
     """Builds, tests, prints the table and writes .reproc/report.json."""
-    bad = [name for name in options.report if not name.endswith(".json")]
+    from reproc.verify.reports import FORMS
+
+    bad = [name for name in options.report if Path(name).suffix not in FORMS]
     if bad:
         console.show((error(codes.REPORT_FORM, None, path=bad[0]),))
         return WRONG_CALL
@@ -103,7 +105,7 @@ def _verify(
     options: Namespace,
     console: Console,
 ) -> int:
-    from reproc.verify.report import write
+    from reproc.verify.reports import write
     from reproc.verify.run import all_engines, verify
     from reproc.verify.workspace import Workspace
 
@@ -116,17 +118,33 @@ def _verify(
     plans: tuple[TargetPlan, ...] = prepared.value
     workspace = Workspace.open(project.folder.root / STATE)
     report = verify(plans, all_engines(workspace), wanted, workspace, progress)
-    spec = {"path": project.source.path, "sha256": hashlib.sha256(project.source.text.encode()).hexdigest()}
-    document = report.document(spec, {"sha256": project.lock_sha256})
+    document = report.document(_spec(project), {"sha256": project.lock_sha256})
     console.show(report.diagnostics)
     try:
         for path in (workspace.report, *map(Path, getattr(options, "report", []))):
-            write(document, path)
+            write(document, path, workspace.log)
+        _summarise(document)
     except OSError as problem:
         console.show((error(codes.NOT_WRITABLE, None, path=problem.filename, problem=problem.strerror),))
         return WRONG_CALL
     _print(report, document, plans, options.json, console)
     return report.exit_code
+
+
+def _spec(project: Project) -> dict[str, str | None]:
+    """What a report says of the spec."""
+    paper = project.spec.paper
+    sha256 = hashlib.sha256(project.source.text.encode()).hexdigest()
+    return {"path": project.source.path, "sha256": sha256, "title": paper.title if paper else None}
+
+
+def _summarise(document: dict[str, object]) -> None:
+    """Adds the report to the summary page of a GitHub workflow that runs this."""
+    from reproc.verify.reports.markdown import markdown
+
+    if page := os.environ.get("GITHUB_STEP_SUMMARY"):
+        with open(page, "a", encoding="utf-8", errors="replace") as file:
+            file.write(markdown(document))
 
 
 def _print(

@@ -36,5 +36,5 @@ REPORT_FORM = Code(
     "E0707",
     "unknown-report-form",
     "`{path}` is not a report that this version can write",
-    help=("name a file that ends in `.json`",),
+    help=("name a file that ends in `.json`, `.html`, `.md`, `.xml` or `.svg`",),
 )

@@ -1,0 +1,70 @@
+"""The report as JUnit's XML, which continuous integration reads: a suite a target and engine, a case a check."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+from xml.etree import ElementTree as xml
+
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What XML 1.0 cannot hold, even escaped (section 2.2, Char)."""
+
+
+def junit(document: Mapping[str, Any]) -> str:
+    """The report as a `testsuites` document."""
+    root = xml.Element("testsuites", {"name": _clean(document["spec"]["path"])})
+    for target in document["targets"]:
+        for row in target["engines"]:
+            root.append(_suite(target["name"], row, document["started"]))
+    for name, status in (("tests", None), ("failures", "failure"), ("skipped", "skipped")):
+        root.set(name, str(len(list(root.iter(status or "testcase")))))
+    xml.indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + xml.tostring(root, encoding="unicode") + "\n"
+
+
+def _suite(target: str, row: Mapping[str, Any], started: str) -> xml.Element:
+    name = f"{target}.{row['engine']}"
+    suite = xml.Element("testsuite", {"name": name, "timestamp": started.rstrip("Z"), "errors": "0"})
+    for case in _cases(name, row):
+        suite.append(case)
+    cases = list(suite.iter("testcase"))
+    suite.set("tests", str(len(cases)))
+    suite.set("failures", str(len(list(suite.iter("failure")))))
+    suite.set("skipped", str(len(list(suite.iter("skipped")))))
+    suite.set("time", f"{sum(float(case.get('time', '0')) for case in cases):.3f}")
+    return suite
+
+
+def _cases(suite: str, row: Mapping[str, Any]) -> Iterator[xml.Element]:
+    build = row["build"]
+    yield _case(
+        suite,
+        "builds",
+        "skipped" if build is None and row["status"] == "skipped" else (build or row)["status"],
+        row["reason"],
+        (build or {}).get("seconds"),
+    )
+    for audit in row["audits"]:
+        findings = "\n".join(map(str, audit["findings"]))
+        yield _case(suite, f"audit: {audit['name']}", audit["status"], findings or None, None)
+    for test in row["tests"]:
+        case = _case(suite, test["name"], test["status"], test["reason"], test["seconds"])
+        for stream, tag in (("stdout", "system-out"), ("stderr", "system-err")):
+            if test[stream]:
+                xml.SubElement(case, tag).text = _clean(test[stream])
+        yield case
+
+
+def _case(suite: str, name: str, status: str, reason: str | None, seconds: float | None) -> xml.Element:
+    case = xml.Element(
+        "testcase", {"classname": _clean(suite), "name": _clean(name), "time": f"{seconds or 0:.3f}"}
+    )
+    if status != "passed":
+        tag = "failure" if status == "failed" else "skipped"
+        xml.SubElement(case, tag, {"message": _clean(reason or "")})
+    return case
+
+
+def _clean(text: str) -> str:
+    return _FORBIDDEN.sub("\ufffd", text)

@@ -1,0 +1,83 @@
+"""Documents of `report.json` for tests of what is made of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+HOSTILE = "</script><script>alert(1)</script> \x00\x1b[31m ``` | _x_ ]]> é ☃ \ud800"
+"""What a test may print, were it out to break the form that a report is written in."""
+
+
+def a_test(name: str, status: str = "passed", **more: Any) -> dict[str, Any]:
+    """How one test came out in one engine."""
+    reason = None if status == "passed" else f"{name} is {status}"
+    common = {"name": name, "status": status, "reason": reason, "exit_code": 0, "seconds": 0.25}
+    return common | {"stdout": "", "stderr": "", "truncated": []} | more
+
+
+def a_row(engine: str, tests: list[dict[str, Any]], level: str | None = "R3", **more: Any) -> dict[str, Any]:
+    """One target in one engine."""
+    build = {
+        "status": "passed",
+        "seconds": 83.2,
+        "image": "reproc/paper:cpu",
+        "digest": f"sha256:{'ab' * 32}",
+        "log": f".reproc/logs/cpu-{engine}.log",
+        "notes": [],
+    }
+    status = "failed" if any(test["status"] == "failed" for test in tests) else "passed"
+    common = {"engine": engine, "version": "1.2.3", "status": status, "reason": None, "build": build}
+    return common | {"level": level, "tests": tests, "audits": []} | more
+
+
+def a_document(*targets: dict[str, Any], exit_code: int = 0, **more: Any) -> dict[str, Any]:
+    """A whole report; `summary` is counted."""
+    tests = [test for target in targets for row in target["engines"] for test in row["tests"]]
+    summary = {status: 0 for status in ("passed", "failed", "skipped")}
+    for test in tests:
+        summary[test["status"]] += 1
+    return {
+        "version": 1,
+        "reproc": "0.1.0",
+        "started": "2026-11-24T10:00:00Z",
+        "spec": {"path": "repro.spec", "sha256": "0" * 64, "title": "A paper"},
+        "lock": {"sha256": "1" * 64},
+        "summary": summary,
+        "exit_code": exit_code,
+        "targets": list(targets),
+        "diagnostics": [],
+    } | more
+
+
+def a_target(name: str, *rows: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """One target in every engine."""
+    return {"name": name, "engines": list(rows), "same_tree": None} | more
+
+
+def everything() -> dict[str, Any]:
+    """A report in which every part of the page has something to show, some of it hostile."""
+    tests = [a_test("numpy is there", stdout="1.26.4\n"), a_test(f"says {HOSTILE}", "failed", stderr=HOSTILE)]
+    audit = {"name": "cpu", "status": "failed", "findings": [{"message": f"/opt/x needs avx2 {HOSTILE}"}]}
+    docker = a_row("docker", tests, audits=[audit])
+    docker["build"] |= {
+        "size": 123_456_789,
+        "steps": [{"title": "system packages", "seconds": 12.5, "cached": False}],
+    }
+    skipped = a_row("podman", [a_test("numpy is there", "skipped")], None, build=None, status="skipped")
+    difference = {"path": "/var/log/x", "what": "content", "hint": "a log with times"}
+    packages = [
+        {"name": f"package-{number}", "version": "1.0-1", "kind": "debian", "license": None}
+        for number in range(40)
+    ]
+    cpu = a_target("cpu", docker, skipped, same_tree=False, differences=[difference], packages=packages)
+    wrong = {
+        "code": "E0604",
+        "name": "test-failed",
+        "severity": "error",
+        "place": "repro.spec:3:1",
+        "message": f"a test fails {HOSTILE}",
+        "help": ["look at it"],
+        "output": HOSTILE,
+    }
+    gpu = a_target("gpu", a_row("docker", [a_test("numpy is there")]), same_tree=True)
+    return a_document(cpu, gpu, exit_code=1, diagnostics=[wrong])
