@@ -18,9 +18,9 @@ def hardware_labels(target: Target) -> dict[str, str]:
     if target.cuda:
         labels["reproc.cuda"] = target.cuda.version
         if target.cuda.arch:
-            labels["reproc.cuda.arch"] = " ".join(target.cuda.arch)
+            labels["reproc.cuda.arch"] = " ".join(item.text for item in target.cuda.arch)
         if target.cuda.driver:
-            labels["reproc.cuda.driver"] = target.cuda.driver
+            labels["reproc.cuda.driver"] = target.cuda.driver.text
         if target.cuda.components:
             labels["reproc.cuda.components"] = " ".join(target.cuda.components)
     if target.rocm:
@@ -36,7 +36,7 @@ def hardware_variables(target: Target) -> dict[str, str]:
     """
     if target.cuda is None:
         return {}
-    demand = f"driver{target.cuda.driver}" if target.cuda.driver else f"cuda>={_minor(target.cuda.version)}"
+    demand = f"driver{target.cuda.driver.text}" if target.cuda.driver else f"cuda>={_minor(target.cuda.version)}"
     return {
         "NVIDIA_VISIBLE_DEVICES": "all",
         "NVIDIA_DRIVER_CAPABILITIES": "compute,utility",

@@ -33,8 +33,8 @@ class Cuda(Block):
     """The CUDA that programs are built with and for."""
 
     version: str = value(l.VERSION, "the toolkit's version")
-    arch: tuple[str, ...] = many("arch", l.SM_RANGE, "compute capabilities, one by one or `sm_60..sm_80`")
-    driver: str | None = once("driver", l.DRIVER, "the oldest driver that it runs with")
+    arch: tuple[Item, ...] = many("arch", l.SM_RANGE, "compute capabilities, one by one or `sm_60..sm_80`")
+    driver: Item | None = once("driver", l.DRIVER, "the oldest driver that it runs with")
     components: tuple[str, ...] = many("components", l.COMPONENT, "libraries beside the run time")
     provider: str | None = once("provider", l.choice("image", "pypi", "distro"), "where it comes from")
 

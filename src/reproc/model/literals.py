@@ -165,7 +165,7 @@ def _mode(text: str) -> int:
 
 
 def _compute_capabilities(text: str) -> str:
-    match = re.fullmatch(r"sm_([0-9]{2,3})(?:\.\.sm_([0-9]{2,3}))?", text)
+    match = re.fullmatch(r"sm_([0-9]{2,3})(?:[af]|\.\.sm_([0-9]{2,3}))?", text)
     if not match:
         raise Unfit("is not a compute capability such as `sm_70`, or a range such as `sm_70..sm_90`")
     if match[2] and int(match[1]) > int(match[2]):
@@ -329,11 +329,12 @@ CPU_FEATURE = Literal(
     _matching(r"[a-z0-9][a-z0-9_.-]*", "is not a processor feature such as `avx2`", 40),
     located=True,
 )
-SM_RANGE = Literal("a compute capability", "sm_70..sm_90", _compute_capabilities)
+SM_RANGE = Literal("a compute capability", "sm_70..sm_90", _compute_capabilities, located=True)
 DRIVER = Literal(
     "a driver's version",
     ">=450",
     _matching(r">=[0-9]+(\.[0-9]+)*", "is not a lower bound such as `>=450`", 32),
+    located=True,
 )
 COMPONENT = Literal(
     "a component",

@@ -12,6 +12,7 @@ from reproc.check.rules import (
     apps,
     base,
     builds,
+    cuda,
     environment,
     files,
     hardware,
@@ -38,6 +39,7 @@ RULES: tuple[Rule, ...] = (
     user.check,
     labels.check,
     hardware.check,
+    cuda.check,
     apps.check,
     tests.check,
 )

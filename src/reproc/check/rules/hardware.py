@@ -1,4 +1,4 @@
-"""Processor levels and features are known ones of the platform's family; CUDA is what this version can give."""
+"""Processor levels and features are known ones of the platform's family."""
 
 from __future__ import annotations
 
@@ -25,7 +25,6 @@ def check(target: Target, folder: Folder) -> Iterator[Diagnostic]:
         if processors.feature(item.text) not in known:
             near = nearest(item.text, tuple(sorted(known)))
             yield error(codes.UNKNOWN_FEATURE, item.origin, family=family, name=item.text, suggestion=near)
-    yield from _cuda(target)
 
 
 def _level(item: Item, platform: str) -> Iterator[Diagnostic]:
@@ -41,18 +40,3 @@ def _level(item: Item, platform: str) -> Iterator[Diagnostic]:
     elif level.family != family:
         facts = {"name": item.text, "family": level.family, "platform": platform, "other": family}
         yield error(codes.FOREIGN_LEVEL, item.origin, known=known, **facts)
-
-
-def _cuda(target: Target) -> Iterator[Diagnostic]:
-    """CUDA comes with an image or, as far as the spec says, not at all: installing it is for a later version."""
-    cuda = target.cuda
-    if cuda is None:
-        return
-    held = target.base.kind in ("image", "archive")
-    if cuda.provider in ("pypi", "distro") or (cuda.provider == "image" and not held):
-        what = f"`provider {cuda.provider}`"
-    elif cuda.components and not held:
-        what = "`components`"
-    else:
-        return
-    yield error(codes.CUDA_LATER, cuda.origin, what=what, version=cuda.version)

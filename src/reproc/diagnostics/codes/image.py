@@ -112,3 +112,31 @@ CUDA_LATER = Code(
     label="this version cannot install CUDA",
     help=('take an image that holds it: `base image "nvidia/cuda:{version}.0-devel-ubuntu22.04"`',),
 )
+UNKNOWN_CUDA = Code(
+    "E0395",
+    "unknown-cuda",
+    "there is no CUDA {version}",
+    label="unknown",
+    help=("take {nearest}",),
+)
+CUDA_ARCH = Code(
+    "E0396",
+    "cuda-architecture",
+    "CUDA {version} does not compile for `{arch}`",
+    label="not one of its",
+    help=("CUDA {others} can", "write one of {able}"),
+)
+CUDA_GCC = Code(
+    "E0397",
+    "cuda-gcc",
+    "CUDA {version} does not work with GCC {gcc}",
+    label="too new for it",
+    help=("use GCC {newest} or older, or CUDA {others}", "use GCC {newest} or older"),
+)
+CUDA_DRIVER = Code(
+    "E0398",
+    "cuda-driver",
+    "CUDA {version} does not run on every driver {driver}",
+    label="asks for too little",
+    help=("write `driver >={oldest}` or newer",),
+)
