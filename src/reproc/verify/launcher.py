@@ -115,10 +115,31 @@ def _arrange(request: dict[str, Any]) -> None:
         os.makedirs(row["path"], exist_ok=True)
         os.chmod(row["path"], row["mode"])
         os.chown(row["path"], row["uid"], row["gid"])
+    if request["root"] != "/":
+        _mount("none", request["root"], None, MS_REMOUNT | MS_BIND | MS_RDONLY)
+
+
+def _emulate(request: dict[str, Any]) -> None:
+    """Hands programs of one kind to an interpreter, in these namespaces alone (Linux 6.7: binfmt_misc is theirs).
+
+    The kernel keeps the interpreter open, so it need not be in the root that the command will see.
+    """
+    if request["interpreter"] is not None:
+        place = request["interpreter"]["place"]
+        _mount("binfmt_misc", place, "binfmt_misc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
+        _write(f"{place}/register", request["interpreter"]["rule"])
+
+
+def _change_root(root: str) -> None:
+    """Makes a folder the root; what is mounted in it stays."""
+    if root != "/":
+        os.chroot(root)
+        os.chdir("/")
 
 
 def _execute(request: dict[str, Any]) -> NoReturn:
     os.umask(0o022)
+    _change_root(request["root"])
     uid, gid = request["uid"], request["gid"]
     if not request["single"]:
         os.setgroups([])
@@ -136,7 +157,7 @@ def _report(failure: BaseException) -> None:
 
 def _first_process(request: dict[str, Any]) -> int:
     """The namespace's first process: starts the command, reaps what is orphaned, ends with the command."""
-    _mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
+    _mount("proc", os.path.join(request["root"], "proc"), "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
     child = os.fork()
     if child == 0:
         try:
@@ -165,6 +186,7 @@ def _keeper(request: dict[str, Any], parent: int, ready: int, mapped: int) -> in
     if not request["network"]:
         _loopback_up()
     _arrange(request)
+    _emulate(request)
     here = os.getpid()
     first = os.fork()
     if first == 0:

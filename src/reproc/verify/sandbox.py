@@ -61,6 +61,16 @@ class Owned:
 
 
 @record
+class Interpreter:
+    """A program to which the kernel hands programs of one kind."""
+
+    place: str
+    """An empty folder to mount the kernel's register on."""
+    rule: str
+    """In the register's form (the kernel's admin-guide/binfmt-misc.rst)."""
+
+
+@record
 class Sandbox:
     """What was found out about namespaces on this machine."""
 
@@ -80,8 +90,13 @@ class Sandbox:
         workdir: str,
         mounts: Sequence[Bind | Tmpfs] = (),
         folders: Sequence[Owned] = (),
+        root: str = "/",
+        interpreter: Interpreter | None = None,
     ) -> list[str]:
-        """The command line that runs `arguments` inside; its environment is the child's own."""
+        """The command line that runs `arguments` inside; its environment is the child's own.
+
+        Another `root` is a mount point among `mounts`, which gets read-only; all targets are seen from outside.
+        """
         request: dict[str, Any] = {
             "parent": os.getpid(),
             "uid_map": ids.uid_map,
@@ -91,6 +106,8 @@ class Sandbox:
             "uid": ids.uid,
             "gid": ids.gid,
             "network": network,
+            "root": root,
+            "interpreter": interpreter and {"place": interpreter.place, "rule": interpreter.rule},
             "workdir": workdir,
             "mounts": [_mount(each) for each in mounts],
             "folders": [
