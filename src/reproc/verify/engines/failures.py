@@ -11,6 +11,7 @@ from pathlib import Path
 from reproc.diagnostics import Diagnostic, error
 from reproc.diagnostics.codes import verify as codes
 from reproc.source import Span
+from reproc.verify.hints import hint
 from reproc.verify.plan import Recipe
 
 TAIL = 40
@@ -18,24 +19,6 @@ TAIL = 40
 
 _MARKER = re.compile(r"==> reproc step ([0-9]{1,7}): (.*)")
 _NO_SPACE = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
-_HINTS = (
-    (
-        re.compile(r"fatal error: (\S+\.h\w*): No such file"),
-        "a header is missing: `{0}`; name the package that has it in `system {{ packages … }}`",
-    ),
-    (
-        re.compile(r"cannot find -l([^\s:]+)"),
-        "a library is missing: `lib{0}`; name its development package in `system {{ packages … }}`",
-    ),
-    (
-        re.compile(r": (?:line )?\d+: (\S+): (?:command )?not found"),
-        "`{0}` is not in the image; name the package that has it in `system {{ packages … }}`",
-    ),
-    (
-        re.compile(r"(?:Temporary failure in name resolution|Could not resolve host|Network is unreachable)"),
-        "a build step has no network: what it needs must be declared, so that the lock pins it",
-    ),
-)
 
 
 @dataclass
@@ -92,14 +75,6 @@ def build_failed(
         target=recipe.target,
         engine=engine,
         failure=failure,
-        hint=_hint(shown),
+        hint=hint(shown),
         log=log,
     )
-
-
-def _hint(lines: Sequence[str]) -> str | None:
-    for line in lines:
-        for pattern, hint in _HINTS:
-            if match := pattern.search(line):
-                return hint.format(*match.groups())
-    return None
