@@ -19,7 +19,8 @@ from reproc.model.schema import Block, schema_of
 from reproc.record import record, replace
 from reproc.reference.language import written
 
-Kind: TypeAlias = Literal["added", "removed", "changed"]
+Kind: TypeAlias = Literal["added", "removed", "changed", "up", "down"]
+"""`up` and `down` are changes of a version."""
 Where: TypeAlias = tuple[str, ...]
 """From the outside in: `build sptk`, `env`, `CFLAGS`."""
 Read: TypeAlias = Callable[[str], bytes | None]

@@ -44,6 +44,8 @@ class Run:
     mounts: tuple[str, ...] = ()
     """Folders or files below `INPUTS`; the step sees `INPUTS/x` read-only as `MOUNT/x`."""
     network: bool = False
+    settings: tuple[str, ...] = ()
+    """Files of whoever builds, such as `pip.conf`, that the step sees as `MOUNT/x` if they are given."""
     origin: Span | None = field(default=None, compare=False, repr=False)
 
 
@@ -108,6 +110,8 @@ class FetchGit:
     url: str
     commit: str
     into: str
+    alone: bool = False
+    """Whether it has submodules, or may have some, so that they have to be kept away."""
     origin: Span | None = field(default=None, compare=False, repr=False)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import stat
 from pathlib import Path
 
 from reproc.check import CheckedSpec, check
@@ -14,16 +16,20 @@ from reproc.graph import BuildGraph
 from reproc.lock import file as lock_file
 from reproc.lock.model import Lock, LockedTarget, TreeEntry
 from reproc.lock.requests import LocalRequest, TargetRequest, requests
+from reproc.lock.sections import stale
 from reproc.lower import Plan, Shape, lower
 from reproc.lower.inputs import refusals
 from reproc.record import record
 from reproc.source import SourceFile
 from reproc.syntax import decode, parse
+from reproc.syntax.decode import LIMIT
 from reproc.target import Artifact, Backend
 from reproc.target.legalize import legalize
 
 LOCK = "repro.lock"
 CONTAINERS = "containers"
+LARGEST_LOCK = 64 << 20
+"""A lock has a line a package and a file: so many bytes are some hundred thousand."""
 
 
 @record
@@ -42,19 +48,28 @@ class Project:
         return next((each for each in self.lock.targets if each.name == name), None) if self.lock else None
 
 
-def read_source(path: Path, shown: str) -> Outcome[SourceFile]:
-    """The spec's text; not being there or not being text is a diagnostic."""
+def read(path: Path, shown: str, limit: int = LIMIT) -> Outcome[bytes]:
+    """A file's bytes, of more than `limit` one too many; what is no file, or cannot be read, is a diagnostic.
+
+    What the file's status says of its size is not trusted: devices say 0, and a file may grow.
+    """
     try:
-        if path.stat().st_size > 64 << 20:
-            return Outcome(
-                None, (error(codes.UNREADABLE, None, path=shown, problem="is far too large for a spec"),)
-            )
-        data = path.read_bytes()
-    except OSError as problem:
-        return Outcome(
-            None, (error(codes.UNREADABLE, None, path=shown, problem=f"cannot be read: {problem.strerror}"),)
-        )
-    return decode(shown, data)
+        # without O_NONBLOCK a pipe would be waited for
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+            if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return Outcome(file.read(limit + 1))
+        problem = "is neither a file nor a folder"
+    except OSError as trouble:
+        problem = f"cannot be read: {trouble.strerror}"
+    return Outcome(None, (error(codes.UNREADABLE, None, path=shown, problem=problem),))
+
+
+def read_source(path: Path, shown: str, limit: int = LIMIT) -> Outcome[SourceFile]:
+    """The spec's text; not being there or not being text is a diagnostic."""
+    content = read(path, shown, limit)
+    return (
+        Outcome(None, content.diagnostics) if content.value is None else decode(shown, content.value, limit)
+    )
 
 
 def checked(path: Path, shown: str, *, warnings: bool = False) -> Outcome[tuple[SourceFile, CheckedSpec]]:
@@ -65,7 +80,8 @@ def checked(path: Path, shown: str, *, warnings: bool = False) -> Outcome[tuple[
     parsed = parse(source.value)
     if parsed.value is None:
         return Outcome(None, parsed.diagnostics)
-    result = check(parsed.value, Folder(path.parent), warnings=warnings and not parsed.errors)
+    wanted = warnings and not parsed.errors
+    result = check(parsed.value, Folder(path.parent), warnings=wanted, known=parsed.diagnostics)
     found = in_source_order(parsed.diagnostics + result.diagnostics)
     if result.value is None or parsed.errors:
         return Outcome(None, found)
@@ -97,14 +113,14 @@ def read_lock(path: Path, asked: tuple[TargetRequest, ...]) -> Outcome[tuple[Loc
     """The lock beside the spec and its sha256; no value and no diagnostics if there is none."""
     if not path.exists():
         return Outcome(None)
-    source = read_source(path, LOCK)
+    source = read_source(path, LOCK, LARGEST_LOCK)
     if source.value is None:
         return Outcome(None, source.diagnostics)
     read = lock_file.read(source.value)
     if read.value is None:
         return Outcome(None, read.diagnostics)
-    if stale := lock_file.stale(read.value, asked):
-        names = ", ".join(f"`{name}`" for name in stale)
+    if changed := stale(read.value, asked):
+        names = ", ".join(f"`{each}`" for each in changed)
         return Outcome(None, (*read.diagnostics, error(codes.STALE_LOCK, None, targets=names)))
     return Outcome(
         (read.value.lock, hashlib.sha256(source.value.text.encode()).hexdigest()), read.diagnostics
@@ -134,7 +150,7 @@ def graph(project: Project, request: TargetRequest, shape: Shape) -> Outcome[Bui
         return Outcome(lower(plan, request, shape))
     from reproc.lock.vendor import inputs
 
-    return Outcome(lower(plan, request, shape, inputs(locked)))
+    return Outcome(lower(plan, request, shape, inputs(locked, request.at_run)))
 
 
 def _listed(project: Project, request: TargetRequest) -> Outcome[dict[str, tuple[TreeEntry, ...]]]:

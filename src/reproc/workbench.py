@@ -1,15 +1,22 @@
-"""The vendored build contexts: everything fetched, recipes written, inputs laid out under `.reproc/`."""
+"""Build contexts under `.reproc/`: vendored, with everything fetched and laid out, or of recipes that fetch."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from reproc.diagnostics import Diagnostic, Outcome, error
 from reproc.diagnostics.codes import cli as codes
 from reproc.files import write_atomically
 from reproc.graph import ENTER, BuildGraph, FetchGit, Run, Script
+from reproc.lock.archives import Site
 from reproc.lock.fetch import fetch
+from reproc.lock.model import BootstrapBase
+from reproc.lock.problem import attempt
+from reproc.lock.providers import bootstrap
 from reproc.lock.requests import TargetRequest
 from reproc.lock.store import Store, default_root
 from reproc.lock.vendor import materialise
@@ -17,7 +24,7 @@ from reproc.lower import Shape
 from reproc.pipeline import Project, graph, render
 from reproc.progress import Progress
 from reproc.registry import backend
-from reproc.verify.plan import Recipe, TargetPlan
+from reproc.verify.plan import Access, OpenStep, Recipe, TargetPlan
 
 STATE = ".reproc"
 
@@ -76,33 +83,106 @@ def _target(
     found += laid_out.diagnostics
     if laid_out.errors:
         return None
+    return _plan(project, request, lowered.value, Shape.VENDORED, context, names, None, found)
+
+
+@contextmanager
+def standing_alone(
+    project: Project, requests: tuple[TargetRequest, ...], progress: Progress
+) -> Iterator[Outcome[tuple[TargetPlan, ...]]]:
+    """Recipes that fetch by themselves, under `.reproc/standalone/`, ready to be built from the spec's folder.
+
+    Within it they may do so by way of this machine's mirrors and certificates, where it has some.
+    """
+    found: list[Diagnostic] = []
+    with ExitStack() as stack:
+        try:
+            access = _access(project, stack)
+            plans = [_alone(project, each, access, progress, found) for each in requests]
+        except OSError as problem:
+            facts = {"path": problem.filename or STATE, "problem": problem.strerror or str(problem)}
+            found.append(error(codes.NOT_WRITABLE, None, **facts))
+            plans = [None]
+        complete = tuple(plan for plan in plans if plan is not None)
+        yield Outcome(complete if len(complete) == len(plans) else None, tuple(found))
+
+
+def _access(project: Project, stack: ExitStack) -> Access | None:
+    from reproc.verify import gate
+
+    site, lock = Site(), project.lock
+    assert lock is not None, "only a locked project is prepared"
+    if not gate.needed(lock, site):
+        return None
+    store = stack.enter_context(Store(default_root()))
+    folder = Path(stack.enter_context(TemporaryDirectory(prefix="reproc-")))
+    return stack.enter_context(gate.opened(lock, store, folder, site))
+
+
+def _alone(
+    project: Project,
+    request: TargetRequest,
+    access: Access | None,
+    progress: Progress,
+    found: list[Diagnostic],
+) -> TargetPlan | None:
+    locked, lock = project.locked(request.name), project.lock
+    assert locked is not None and lock is not None, "only a locked project is prepared"
+    lowered = graph(project, request, Shape.STANDALONE)
+    found += lowered.diagnostics
+    if lowered.value is None:
+        return None
+    folder = state_folder(project.folder.root).absolute()
+    if isinstance(locked.base, BootstrapBase):
+        proxy = {"http_proxy": access.proxy} if access else {}
+        base, platform = locked.base, request.platform
+        made = attempt(lambda: bootstrap.make_here(base, lock, platform, folder.parent, proxy, progress))
+        found += made.diagnostics
+        if made.errors:
+            return None
+    context = folder / "standalone" / request.name
+    context.mkdir(parents=True, exist_ok=True)
+    return _plan(project, request, lowered.value, Shape.STANDALONE, context, (), access, found)
+
+
+def _plan(
+    project: Project,
+    request: TargetRequest,
+    graph: BuildGraph,
+    shape: Shape,
+    folder: Path,
+    names: tuple[str, ...],
+    access: Access | None,
+    found: list[Diagnostic],
+) -> TargetPlan | None:
+    """A target's recipes, written into the folder."""
     target = next(each for each in project.spec.targets if each.name == request.name)
+    vendored = shape is Shape.VENDORED
     recipes: dict[str, Recipe] = {}
     for name in target.backends:
         if names and name not in names:
             continue
         loaded = backend(name)
-        rendered = (
-            render(lowered.value, loaded.value, Shape.VENDORED)
-            if loaded.value
-            else Outcome(None, loaded.diagnostics)
-        )
+        rendered = render(graph, loaded.value, shape) if loaded.value else Outcome(None, loaded.diagnostics)
         found += rendered.diagnostics
         if rendered.value is None:
             return None
         for artifact in rendered.value:
-            write_atomically(context / artifact.filename, artifact.text.encode())
+            write_atomically(folder / artifact.filename, artifact.text.encode())
         first = rendered.value[0]
         recipes[name] = Recipe(
             target=request.name,
             backend=name,
-            context=context,
-            file=context / first.filename,
-            epoch=lowered.value.epoch,
-            platform=lowered.value.platform,
+            context=folder if vendored else project.folder.root.absolute(),
+            file=folder / first.filename,
+            epoch=graph.epoch,
+            platform=graph.platform,
             line_origins=first.line_origins,
             tag=image_tag(project.folder.root, request.name),
-            network=_needs_network(lowered.value),
+            network=_needs_network(graph),
+            opened=_opened(graph),
+            vendored=vendored,
+            access=access,
         )
     return TargetPlan(
         request.name,
@@ -110,8 +190,17 @@ def _target(
         target.tests,
         target.workdir,
         tuple(app.name for app in target.apps),
-        (ENTER,) if lowered.value.runtime.activation else (),
+        (ENTER,) if graph.runtime.activation else (),
+        target,
     )
+
+
+def _opened(graph: BuildGraph) -> tuple[OpenStep, ...]:
+    """The author's steps that reach the network, each once."""
+    steps = (step for stage in graph.stages for step in stage.steps)
+    scripts = (step for step in steps if isinstance(step, Script) and step.network)
+    found = (OpenStep(step.title.removeprefix("build "), step.origin) for step in scripts)
+    return tuple(dict.fromkeys(found))
 
 
 def _needs_network(graph: BuildGraph) -> bool:

@@ -114,7 +114,7 @@ def plain() -> BuildGraph:
                 "https://github.com/example/model.git",
                 "64d6bd1b6d5d2b1e8d0e7fd2a8ee1c0ffee00000",
                 "/opt/model",
-                at(34),
+                origin=at(34),
             ),
             CopyFile("file bashrc", "etc/bashrc", "/etc/bash.bashrc", False, at(40)),
             WriteFile(

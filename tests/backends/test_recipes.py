@@ -23,6 +23,7 @@ from reproc.graph import (
     CopyKept,
     FetchGit,
     Image,
+    Input,
     Run,
     Runtime,
     Script,
@@ -102,6 +103,38 @@ def same(made: BuildGraph) -> None:
 @pytest.mark.parametrize("name", GRAPHS)
 def test_both_recipes_mean_the_same(name: str) -> None:
     same(GRAPHS[name])
+
+
+def test_an_open_step_leaves_the_others_closed_in_both_recipes() -> None:
+    steps = (
+        Run("ours", ("true",)),
+        Script("open", "curl x", network=True),
+        Script("closed", "make", shell="/bin/bash"),
+    )
+    vendored = (Input("x", "0" * 64),)
+    made = graph(Stage("image", ROOTFS, steps), inputs=vendored)
+    text = definition(made)
+    assert text.count("unshare --net") == 1
+    assert "_reproc_closed /bin/sh -eu /.reproc/script < /dev/null" in text
+    assert "exec /bin/sh -eu /.reproc/script < /dev/null" in text
+    assert "_reproc_closed /bin/bash -eu /.reproc/script < /dev/null" in text
+    runs = [line for line in dockerfile(made).splitlines() if line.startswith("RUN")]
+    assert ["--network=none" in line for line in runs] == [True, False, True]
+    # who builds cuts the whole build off where no step is open, and cannot where all of them fetch
+    for other in (
+        graph(Stage("image", ROOTFS, steps[::2]), inputs=vendored),
+        graph(Stage("image", ROOTFS, steps)),
+    ):
+        assert "unshare" not in definition(other)
+
+
+def test_settings_of_whoever_builds_are_seen_and_not_kept() -> None:
+    step = Run("pip", ("pip download x",), network=True, settings=("pip.conf",))
+    text = dockerfile(graph(Stage("image", ROOTFS, (step,))))
+    assert "RUN --mount=type=secret,id=pip.conf,target=/mnt/pip.conf <<" in text
+    many = tuple(Run(f"step {number}", ("true",), settings=("pip.conf",)) for number in range(200))
+    merged = dockerfile(graph(Stage("image", ROOTFS, many)))
+    assert "--mount=type=secret,id=pip.conf,target=/mnt/pip.conf" in merged
 
 
 variables = st.dictionaries(st.sampled_from(["A", "B_1", "PATH", "_"]), values, max_size=3).map(

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from .conftest import Paper
 
 Reproc = Callable[..., "subprocess.CompletedProcess[str]"]
 HEAD = "reproc 1\nbase debian bookworm\n"
@@ -153,3 +156,46 @@ def test_wrong_specs_are_2(compared: Compared, reproc: Reproc, tmp_path: Path) -
     missing = reproc("diff", "a", "nowhere", cwd=tmp_path)
     assert missing.returncode == 2 and "E0701" in missing.stderr
     assert reproc("diff", "a", cwd=tmp_path).returncode == 2
+
+
+def test_locks_are_compared_too(paper: Paper, tmp_path: Path) -> None:
+    paper.run("lock")
+    other = tmp_path / "other"
+    shutil.copytree(paper.folder, other)
+    assert paper.run("diff", ".", str(other)) == "no difference\n"
+    paper.offer(viewer=("1.1-1", "Depends: libdraw\n"), libdraw=("1.9-1", "Depends: other\n"))
+    paper.index("alpha", "1.0", "1.1")
+    (paper.folder / "model/main.py").write_text("print(2)\n")
+    (paper.folder / "model/new.py").write_text("")
+    paper.run("lock", "--update-all")
+    said = paper.run("diff", str(other), ".", code=1)
+    shown = [line.strip() for line in said.splitlines()]
+    assert "lock" in shown and "targets one, two" in shown
+    for line in (
+        "↑ package, viewer: 1.0-1 → 1.1-1",
+        "↓ package, libdraw: 2.0-1 → 1.9-1",
+        "- package, libink: 1.0-1",
+        "+ package, other: 5",
+        "↑ python main, alpha: 1.0 → 1.1",
+        "- python main, beta: 1.0",
+    ):
+        assert line in shown, said
+    assert any(line.startswith("~ code model, main.py: sha256:") for line in shown)
+    assert any(line.startswith("+ code model, new.py: sha256:") for line in shown)
+    told = json.loads(paper.run("diff", "--json", str(other), ".", code=1).partition("\nlocking")[0])
+    assert told["same"] is False and told["targets"] == [] and told["lock"]["same"] is False
+    # two lock files alone: what `reproc lock --diff` says
+    alone = paper.run("diff", str(other / "repro.lock"), "repro.lock", code=1)
+    assert [line.strip() for line in alone.splitlines()] == shown
+    assert paper.run("diff", "repro.lock", "repro.lock") == "no difference\n"
+
+
+def test_one_lock_alone_and_one_that_is_none(paper: Paper, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(paper.folder, other)
+    paper.run("lock")
+    said = paper.run("diff", str(other), ".", code=1)
+    assert said.splitlines() == ["lock", "  + target one", "  + target two"]
+    (other / "repro.lock").write_text("{}")
+    assert "error[E0460]" in paper.run("diff", str(other), ".", code=2)
+    assert "E0701" in paper.run("diff", "nowhere.lock", "repro.lock", code=2)

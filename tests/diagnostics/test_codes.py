@@ -30,6 +30,11 @@ def test_every_area_is_in_the_table_in_order() -> None:
     assert all(code.id == id for id, code in codes.items())
 
 
+def test_names_are_as_good_as_numbers() -> None:
+    names = [code.name for code in table().values()]
+    assert len(names) == len(set(names))
+
+
 def test_numbers_say_area_and_severity() -> None:
     for name, number in AREAS.items():
         try:

@@ -25,7 +25,7 @@ without  avx avx2
 cuda 11.8 { arch sm_60..sm_80; driver >=450 }
 
 user alice { uid 1234; home /home/al }
-workdir /work/here
+workdir /data/here
 label org.example.x "it's \"x\" $HOME %post"
 env { GONE 1; HOST_OF "it's \"$HOME\"" }
 
@@ -51,16 +51,16 @@ build env {
 }
 
 app main  { run "echo main \"$ACT\" \"$(pwd)\""; port 8080 }
-app other { run "pwd; echo $ACT"; workdir /work/other }
+app other { run "pwd; echo $ACT"; workdir /data/other }
 
 target good {
     test "activation" {
         run    "echo \"$ACT/${GONE-none}/$SHELL_IS/$HOST_OF\"; pwd"
-        expect stdout equals "a b/none/sh/it's \"$HOME\"\n/work/here"
+        expect stdout equals "a b/none/sh/it's \"$HOME\"\n/data/here"
         expect stderr equals ""
     }
-    test "main"  { app main; expect stdout equals "main a b /work/here" }
-    test "other" { app other "x"; expect stdout equals "/work/other\na b x" }
+    test "main"  { app main; expect stdout equals "main a b /data/here" }
+    test "other" { app other "x"; expect stdout equals "/data/other\na b x" }
     test "code"  {
         run    "prog.sh; hello.sh; cat /opt/src/tool/sub/x.txt; tr '\\0' X < /opt/src/tool/sub/bin.dat"
         expect stdout equals "prog /new/$place its\nhello from /new/$place its\n/new/$place 'it''s'\n/old/placeX"
@@ -209,7 +209,7 @@ def test_the_image_says_what_the_spec_says(verified: tuple[str, Rows], project: 
     finally:
         client.close()
     assert found["User"] == "1234"
-    assert found["WorkingDir"] == "/work/here"
+    assert found["WorkingDir"] == "/data/here"
     assert list(found["ExposedPorts"]) == ["8080/tcp"]
     assert found["Entrypoint"] == ["/opt/reproc/enter"]
     labels = {name: value for name, value in found["Labels"].items() if "opencontainers" not in name}

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reproc.lock.file import LockFile, _own_digest, inputs, read, stale, write
+from reproc.lock.file import _own_digest, _pretty, read, write
 from reproc.lock.model import (
     AptLayer,
     Archive,
@@ -25,6 +27,7 @@ from reproc.lock.model import (
     TreeEntry,
     Wheel,
 )
+from reproc.lock.place import place
 from reproc.lock.requests import (
     AptRequest,
     BootstrapRequest,
@@ -34,6 +37,8 @@ from reproc.lock.requests import (
     SourceRequest,
     TargetRequest,
 )
+from reproc.lock.sections import LockFile, inputs
+from reproc.lock.sections import stale as changed
 from reproc.source import SourceFile
 
 from .conftest import item, span
@@ -205,8 +210,97 @@ def test_another_version() -> None:
     assert refused(TEXT.replace('"version": 1', '"version": 2')) == "lock-version"
 
 
+@pytest.mark.parametrize(
+    ("change", "line", "words"),
+    [
+        (lambda c: c.update(version=7), '  "version": 7,', "7"),
+        (lambda c: c.update(sha256="x"), '  "sha256": "x",', "digest does not match"),
+        (lambda c: c.update(time="now"), '  "time": "now",', "`time` of the lock is not a number"),
+        (
+            lambda c: c["targets"][1]["base"].update(digest="sha256:1"),
+            '        "digest": "sha256:1",',
+            "`digest` of `base` of item 2 of `targets` of the lock has not the form",
+        ),
+        (
+            lambda c: c["targets"][0]["python"][0]["wheels"][0].update(size=-1),
+            '"size": -1',
+            "`size` of item 1 of `wheels`",
+        ),
+        (
+            lambda c: c["targets"][0]["apt"][0].update(debs=["gone_1_amd64@debian"]),
+            '          "debs": [',
+            "names 'gone_1_amd64@debian', which is not there",
+        ),
+        (lambda c: c["inputs"].pop("scheme"), '  "inputs": {', "`scheme`"),
+        (lambda c: c.update(targets={}), '  "targets": {},', "`targets` of the lock is not a list"),
+    ],
+)
+def test_what_is_wrong_is_pointed_at(
+    change: Callable[[dict[str, Any]], object], line: str, words: str
+) -> None:
+    content = json.loads(TEXT)
+    change(content)
+    if content["sha256"] != "x":
+        content["sha256"] = _own_digest(content)
+    text = _pretty(content, 0) + "\n"
+    found = read(SourceFile("repro.lock", text))
+    (diagnostic,) = found.diagnostics
+    assert words in diagnostic.message
+    assert diagnostic.span is not None
+    shown = text.splitlines()[diagnostic.span.position.line - 1]
+    assert line in shown, shown
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('{"lockfileVersion": 3, "packages": {}}', "it is not a lock of reproc"),
+        ("version = 1\nrevision = 3\n", "it is not JSON"),
+        ('{"version": "1.0.0", "name": "x"}', "it is not a lock of reproc"),
+        (TEXT[:2000], "it is not JSON"),
+        (TEXT.replace('  "time"', '<<<<<<< HEAD\n  "time"'), "it holds what a merge left behind"),
+    ],
+    ids=["npm", "uv", "package.json", "cut off", "merge"],
+)
+def test_other_files_and_halves(text: str, reason: str) -> None:
+    (diagnostic,) = read(SourceFile("repro.lock", text)).diagnostics
+    assert diagnostic.message == f"the lock cannot be read: {reason}"
+    if reason.startswith("it holds"):
+        assert diagnostic.span is not None
+        assert text[diagnostic.span.start :].startswith("<<<<<<<")
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(),
+        lambda c: st.lists(c) | st.dictionaries(st.text(), c),
+        max_leaves=20,
+    ),
+    st.data(),
+    st.sampled_from([None, 1, "\t"]),
+)
+def test_places(value: object, data: st.DataObject, indent: int | str | None) -> None:
+    """Every value of any JSON text is found where it stands."""
+    text = json.dumps(value, indent=indent, ensure_ascii=data.draw(st.booleans()))
+    path: list[str | int] = []
+    at = value
+    while isinstance(at, dict | list) and at and data.draw(st.booleans()):
+        step = data.draw(st.sampled_from(sorted(at) if isinstance(at, dict) else list(range(len(at)))))
+        path.append(step)
+        at = at[step]  # type: ignore[call-overload]
+    start, end = place(text, path)
+    found, stop = json.JSONDecoder().raw_decode(text, start)
+    assert found == at
+    assert start < end <= stop
+    assert place(text, [*path, "\0 no such key"]) == (start, end)
+
+
 def test_tampered_is_told() -> None:
     assert refused(TEXT.replace(A, B)) == "lock-tampered"
+
+
+def stale(found: LockFile, asked: tuple[TargetRequest, ...]) -> tuple[str, ...]:
+    return tuple(map(str, changed(found, asked)))
 
 
 def test_stale() -> None:
@@ -228,6 +322,27 @@ def test_stale() -> None:
     assert inputs((keyed,)) != inputs((replace(keyed, sources=(replace(source, key=b"other"),)),))
     assert stale(found, asked[:1]) == ("target gpu",)
     assert stale(found, (*asked, replace(asked[0], name="new"))) == ("target new",)
+
+
+def test_why_it_is_stale() -> None:
+    found = parsed(TEXT)
+    asked = requests()
+    more = (item("g++-12"), item("new"))
+    system = replace(asked[0], apt=(AptRequest("system", None, more),))
+    (told,) = changed(found, (system, asked[1]))
+    assert (str(told), told.reason) == ("system of target cpu", "`new` is new")
+    assert told.origin == more[1].origin
+    (told,) = changed(found, (replace(asked[0], apt=()), asked[1]))
+    assert told.reason == "nothing asks for `g++-12` any more"
+    other = replace(asked[0], base=BootstrapRequest("debian", "trixie", span()))
+    assert changed(found, (other, asked[1]))[0].reason == "it has another base"
+    git = dict(asked[1].trees)["code y"]
+    (told,) = changed(found, (asked[0], replace(asked[1], trees=(("code y", replace(git, ref="v2")),))))
+    assert told.reason == "it asks for the tag `v2`"
+    old = replace(found, scheme=0)
+    assert {each.reason for each in changed(old, asked)} == {
+        "it was made by scheme 0, and this version of reproc compares by 1"
+    }
 
 
 def test_order_and_place_do_not_matter() -> None:

@@ -7,19 +7,27 @@ import gzip
 import hashlib
 import io
 import json
+import os
+import shutil
+import socket
+import subprocess
 import tarfile
+import time
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from reproc.lock.archives import Site
 from reproc.lock.model import ImageBase
 from reproc.lock.net import Client
 from reproc.lock.problem import Problem
 from reproc.lock.providers import image
-from reproc.lock.providers.registry import INDEXES, MANIFESTS, credentials, parsed
+from reproc.lock.providers.credentials import known
+from reproc.lock.providers.registry import INDEXES, MANIFESTS, parsed
 from reproc.lock.store import Store
 
 from .conftest import Server, span
@@ -234,24 +242,273 @@ def test_tokens(server: Server, store: Store, tmp_path: Path) -> None:
     assert seen == [f"Basic {secret}"]
     assert "scope=repository%3Alib%2Fx%3Apull" in next(p for p in server.asked if p.startswith("/token"))
     server.answers["/token"] = lambda handler: answer(handler, b"{}", {})
+    assert told(server, Store(tmp_path / "fresh"))[0] == "registry-trouble"
+    server.answers["/token"] = lambda handler: answer(handler, None, {})
     assert told(server, Store(tmp_path / "fresh"))[0] == "registry-refused"
 
 
-def test_credential_helpers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    helper = tmp_path / "docker-credential-test"
-    helper.write_text(
-        '#!/bin/sh\nread server\necho "{\\"Username\\": \\"$server\\", \\"Secret\\": \\"s\\"}"\n'
+def status(code: int, **headers: str) -> Any:
+    """An answer without content."""
+
+    def serve(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(code)
+        for key, value in (headers | {"Content-Length": "0"}).items():
+            handler.send_header(key.replace("_", "-"), value)
+        handler.end_headers()
+
+    return serve
+
+
+def test_an_identity_token_buys_another_token(server: Server, store: Store, tmp_path: Path) -> None:
+    publish(server, layer(("a", b"1")))
+    plain = dict(server.files)
+    server.files.clear()
+    challenge = f'Bearer realm="{server.address}/token",service="s",scope="repository:lib/x:pull"'
+    forms: list[str] = []
+
+    def guarded(path: str) -> Any:
+        def serve(handler: BaseHTTPRequestHandler) -> None:
+            good = handler.headers.get("Authorization") == "Bearer bought"
+            handler.send_response(200 if good else 401)
+            content = plain[path] if good else b""
+            handler.send_header("Content-Length", str(len(content)))
+            handler.send_header("WWW-Authenticate", challenge)
+            handler.end_headers()
+            handler.wfile.write(content)
+
+        return serve
+
+    def token(handler: BaseHTTPRequestHandler) -> None:
+        forms.append(handler.rfile.read(int(handler.headers["Content-Length"])).decode())
+        content = b'{"access_token": "bought"}'
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(content)))
+        handler.end_headers()
+        handler.wfile.write(content)
+
+    server.answers |= {path: guarded(path) for path in plain} | {"/token": token}
+    host = server.address.removeprefix("http://")
+    (tmp_path / "config.json").write_text(json.dumps({"auths": {host: {"identitytoken": "mine"}}}))
+    lock(server, store, site=Site({"DOCKER_CONFIG": str(tmp_path)}))
+    assert len(forms) == 1
+    assert "grant_type=refresh_token" in forms[0] and "refresh_token=mine" in forms[0]
+
+
+@pytest.mark.parametrize(
+    ("code", "config", "name", "said"),
+    [
+        (401, {}, "registry-refused", "it asks for a login"),
+        (401, {"auth": "bWU6d29yZA=="}, "registry-refused", "it does not accept the login of `me`"),
+        (403, {}, "registry-refused", "it is not open to everyone"),
+        (403, {"username": "me", "password": "w"}, "registry-refused", "`me` may not read it"),
+        (429, {}, "registry-limit", "no more requests"),
+        (500, {}, "registry-trouble", "500"),
+    ],
+)
+def test_refusals(
+    server: Server, store: Store, tmp_path: Path, code: int, config: dict[str, str], name: str, said: str
+) -> None:
+    basic = {"WWW_Authenticate": 'Basic realm="r"'} if code == 401 else {"Retry_After": "77"}
+    server.answers["/v2/lib/x/manifests/1"] = status(code, **basic)
+    host = server.address.removeprefix("http://")
+    (tmp_path / "config.json").write_text(json.dumps({"auths": {f"https://{host}/v1/": config}}))
+    with pytest.raises(Problem) as caught:
+        lock(server, store, site=Site({"DOCKER_CONFIG": str(tmp_path)}))
+    (diagnostic,) = caught.value.diagnostics
+    assert (diagnostic.code.name, said in diagnostic.message) == (name, True), diagnostic.message
+    if code == 429:
+        assert "77 seconds" in (diagnostic.help or "") and "docker login" in (diagnostic.help or "")
+
+
+def test_a_login_that_has_run_out_is_made_again(server: Server, store: Store) -> None:
+    publish(server, layer(("a", b"1")))
+    plain = dict(server.files)
+    server.files.clear()
+    tickets = iter(f"ticket-{number}" for number in range(9))
+    valid: list[str] = []
+
+    def guarded(path: str) -> Any:
+        def serve(handler: BaseHTTPRequestHandler) -> None:
+            good = bool(valid) and handler.headers.get("Authorization") == f"Bearer {valid[-1]}"
+            content = plain[path] if good else b""
+            handler.send_response(200 if good else 401)
+            handler.send_header("WWW-Authenticate", f'Bearer realm="{server.address}/token"')
+            handler.send_header("Content-Length", str(len(content)))
+            handler.end_headers()
+            handler.wfile.write(content)
+            if good:
+                valid.append("nothing")  # each token is good for one request
+
+        return serve
+
+    def token(handler: BaseHTTPRequestHandler) -> None:
+        valid.append(next(tickets))
+        content = json.dumps({"token": valid[-1]}).encode()
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(content)))
+        handler.end_headers()
+        handler.wfile.write(content)
+
+    server.answers |= {path: guarded(path) for path in plain} | {"/token": token}
+    assert tree(store, lock(server, store)) == {"./a": ("0", 0o640, "1")}
+    assert "ticket-3" in valid
+
+
+def test_each_platform_of_an_index_has_its_digest(server: Server, store: Store) -> None:
+    entries = []
+    for architecture, content in (("amd64", b"a"), ("arm64", b"b")):
+        found = publish(server, layer(("which", content)), architecture=architecture, tag=architecture)
+        entries.append({"digest": found, "platform": {"os": "linux", "architecture": architecture}})
+    # attestations stand beside the platforms, and are of none
+    entries.append({"digest": entries[0]["digest"], "platform": {"os": "unknown", "architecture": "unknown"}})
+    index = json.dumps({"mediaType": INDEXES[0], "manifests": entries}).encode()
+    server.files["/v2/lib/x/manifests/1"] = server.files[f"/v2/lib/x/manifests/{digest(index)}"] = index
+    host = server.address.removeprefix("http://")
+    found = {
+        (platform, name): image.lock(f"{host}/{name}", span(), platform, Client(wait=0), Site({}), store)
+        for platform in ("linux/amd64", "linux/arm64")
+        for name in ("lib/x:1", f"lib/x@{digest(index)}")
+    }
+    for (platform, _), base in found.items():
+        number = ("linux/amd64", "linux/arm64").index(platform)
+        assert base.digest == entries[number]["digest"]
+        assert tree(store, base)["./which"][2] == "ab"[number]
+        assert image.digest(f"{host}/lib/x:1", None, platform, Client(wait=0), Site({})) == base.digest
+
+
+HELPER = """\
+#!/bin/sh
+read server
+echo "$1 $server" >> "$0.log"
+case "$server" in
+    {known}) echo '{{"ServerURL": "x", "Username": "{name}", "Secret": "{secret}"}}' ;;
+    *) echo "credentials not found in native keychain"; exit 1 ;;
+esac
+"""
+
+
+def helper(folder: Path, known_server: str, name: str = "me", secret: str = "word") -> Path:
+    program = folder / "docker-credential-test"
+    program.write_text(HELPER.format(known=known_server, name=name, secret=secret))
+    program.chmod(0o755)
+    return program
+
+
+def test_credential_helpers(tmp_path: Path) -> None:
+    program = helper(tmp_path, "r.example.org")
+    machine = {"DOCKER_CONFIG": str(tmp_path), "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+
+    def login(registry: str, settings: object) -> tuple[str, str] | str | None:
+        (tmp_path / "config.json").write_text(json.dumps(settings))
+        found = known(registry, machine)
+        return (found.login.name, found.login.secret) if found.login else found.trouble
+
+    assert login("r.example.org", {"credHelpers": {"r.example.org": "test"}}) == ("me", "word")
+    assert login("other.example.org", {"credHelpers": {"r.example.org": "test"}}) is None
+    assert login("r.example.org", {"credsStore": "test"}) == ("me", "word")
+    plain = {"auths": {"other.example.org": {"auth": base64.b64encode(b"you:a:b").decode()}}}
+    assert login("other.example.org", {"credsStore": "test"} | plain) == ("you", "a:b")
+    assert login("r.example.org", {"credsStore": "not-installed"}) == (
+        "`docker-credential-not-installed` is not installed"
     )
-    helper.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    settings = {"DOCKER_CONFIG": str(tmp_path)}
-    (tmp_path / "config.json").write_text('{"credHelpers": {"r.example.org": "test"}}')
-    assert credentials("r.example.org", settings) == base64.b64encode(b"r.example.org:s").decode()
-    assert credentials("other.example.org", settings) is None
-    (tmp_path / "config.json").write_text('{"credsStore": "not-installed"}')
-    assert credentials("r.example.org", settings) is None
+    assert login("r.example.org", {"credsStore": "../../bin/sh"}) is None
+    assert login("r.example.org", ["nonsense"]) is None
+    assert login("r.example.org", {"auths": {"r.example.org": {"auth": "%%%"}}}) is None
+    helper(tmp_path, "https://index.docker.io/v1/", "<token>", "t")
+    assert login("docker.io", {"credHelpers": {"https://index.docker.io/v1/": "test"}}) == ("<token>", "t")
+    assert login("docker.io", {"credsStore": "test"}) == ("<token>", "t")
+    assert "get https://index.docker.io/v1/" in Path(f"{program}.log").read_text()
     (tmp_path / "config.json").write_text("nonsense")
-    assert credentials("r.example.org", settings) is None
+    assert known("r.example.org", machine).login is None
+
+
+@pytest.fixture
+def guarded_registry(tmp_path: Path) -> Iterator[str]:
+    """A real registry that lets in `me` with the password `word`, and has the image `lib/x:1`."""
+    program = shutil.which("docker-registry") or shutil.which("registry")
+    if program is None:
+        pytest.skip("docker-registry is not installed")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    (tmp_path / "htpasswd").write_text("me:$2y$05$abcdefghijklmnopqrstuuQDoL5Sa/TtfS/XN4AY/jgq.HBbO1BTu\n")
+    settings = {
+        "version": "0.1",
+        "log": {"accesslog": {"disabled": True}},
+        "storage": {"filesystem": {"rootdirectory": str(tmp_path / "registry")}},
+        "http": {"addr": address},
+        "auth": {"htpasswd": {"realm": "test", "path": str(tmp_path / "htpasswd")}},
+    }
+    (tmp_path / "registry.yml").write_text(json.dumps(settings))
+    with (tmp_path / "registry.log").open("w") as log:
+        process = subprocess.Popen([program, "serve", str(tmp_path / "registry.yml")], stdout=log, stderr=log)
+        try:
+            push(address)
+            yield address
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+def push(address: str) -> None:
+    """Puts an image there, once the registry answers."""
+    session = requests.Session()
+    session.auth = ("me", "word")
+    for _ in range(100):
+        try:
+            if session.get(f"http://{address}/v2/", timeout=5).status_code == 200:
+                break
+        except requests.ConnectionError:
+            time.sleep(0.1)
+    root = f"http://{address}/v2/lib/x"
+    content = layer(("a", b"1"))
+    config = json.dumps({"architecture": "amd64", "os": "linux", "config": {}}).encode()
+    for blob in (content, config):
+        place = session.post(f"{root}/blobs/uploads/", timeout=5).headers["Location"]
+        done = session.put(place, params={"digest": digest(blob)}, data=blob, timeout=5)
+        assert done.status_code == 201, done.text
+    described = [
+        {"mediaType": kind, "digest": digest(blob), "size": len(blob)}
+        for kind, blob in (
+            ("application/vnd.oci.image.config.v1+json", config),
+            ("application/vnd.oci.image.layer.v1.tar+gzip", content),
+        )
+    ]
+    manifest = {
+        "schemaVersion": 2, "mediaType": MANIFESTS[0], "config": described[0], "layers": described[1:],
+    }  # fmt: skip
+    done = session.put(
+        f"{root}/manifests/1",
+        data=json.dumps(manifest),
+        headers={"Content-Type": MANIFESTS[0]},
+        timeout=5,
+    )
+    assert done.status_code == 201, done.text
+
+
+def test_a_real_registry_that_asks_for_a_password(
+    guarded_registry: str, store: Store, tmp_path: Path
+) -> None:
+    machine = {"DOCKER_CONFIG": str(tmp_path), "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+
+    def locked(settings: object) -> ImageBase | str:
+        (tmp_path / "config.json").write_text(json.dumps(settings))
+        try:
+            return image.lock(
+                f"{guarded_registry}/lib/x:1", span(), "linux/amd64", Client(wait=0), Site(machine), store
+            )
+        except Problem as trouble:
+            return trouble.diagnostics[0].message
+
+    assert "it asks for a login" in str(locked({}))
+    wrong = base64.b64encode(b"me:wrong").decode()
+    assert "does not accept the login of `me`" in str(locked({"auths": {guarded_registry: {"auth": wrong}}}))
+    right = base64.b64encode(b"me:word").decode()
+    base = locked({"auths": {guarded_registry: {"auth": right}}})
+    assert isinstance(base, ImageBase) and tree(store, base) == {"./a": ("0", 0o640, "1")}
+    helper(tmp_path, guarded_registry)
+    assert locked({"credHelpers": {guarded_registry: "test"}}) == base
+    assert locked({"credsStore": "test"}) == base
 
 
 @pytest.mark.parametrize(

@@ -3,28 +3,46 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import socket
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
+from reproc import pipeline
 from reproc.diagnostics.codes.lock import UNREACHABLE
+from reproc.folder import Folder
 from reproc.lock.archives import Site
+from reproc.lock.debian.held import Held
+from reproc.lock.debian.index import Index, Universe
+from reproc.lock.debian.solver import Wish, solve
 from reproc.lock.fetch import fetch
-from reproc.lock.file import LockFile, read, write
+from reproc.lock.file import read, write
 from reproc.lock.model import Lock
 from reproc.lock.net import Client
 from reproc.lock.problem import Problem
 from reproc.lock.providers import bootstrap
-from reproc.lock.requests import AptRequest, BootstrapRequest, LocalRequest, PythonRequest, TargetRequest
+from reproc.lock.requests import (
+    AptRequest,
+    BootstrapRequest,
+    LocalRequest,
+    PythonRequest,
+    TargetRequest,
+    requests,
+)
 from reproc.lock.resolve import resolve
+from reproc.lock.sections import LockFile
 from reproc.lock.store import Store
+from reproc.lock.update import EVERYTHING, NOTHING, Update
 from reproc.lock.vendor import inputs, materialise
 from reproc.source import SourceFile
 
-from .conftest import Recorder, Server, SmallArchive, item, span, suite_files
+from .conftest import PACKAGES, Recorder, Server, SmallArchive, item, span, suite_files
 from .test_pypi import publish, wheel
 
 NOW = 1_800_000_000
@@ -52,7 +70,11 @@ class World:
         self.made = 0
 
     def resolve(
-        self, *requests: TargetRequest, now: int = NOW, previous: LockFile | None = None, update: bool = False
+        self,
+        *requests: TargetRequest,
+        now: int = NOW,
+        previous: LockFile | None = None,
+        update: Update = NOTHING,
     ) -> Lock:
         found = resolve(
             requests,
@@ -108,11 +130,9 @@ def test_lock_and_again(world: World, server: Server) -> None:
     server.asked.clear()
     assert world.resolve(*asked, now=NOW + 99, previous=file) == lock
     assert server.asked == []
-    assert world.resolve(*asked, now=NOW + 99, previous=file, update=True) == lock
+    assert world.resolve(*asked, now=NOW + 99, previous=file, update=EVERYTHING) == lock
     assert world.made == 1
-    assert world.resolve(*reversed(asked), now=NOW + 99, previous=file).targets == tuple(
-        reversed(lock.targets)
-    )
+    assert world.resolve(*reversed(asked), now=NOW + 99, previous=file) == lock
 
 
 def test_only_what_is_stale_is_asked_for(world: World, server: Server) -> None:
@@ -293,3 +313,120 @@ def test_rubbish_of_a_killed_run_is_dropped(server: Server, store: Store, size: 
     with pytest.raises(Problem) as caught:
         Client(wait=0).download([f"{server.address}/f"], other, store, "`f`")
     assert caught.value.diagnostics[0].code.name == "digest-mismatch"
+
+
+STATEMENTS = (
+    "base debian bookworm { from bootstrap }",
+    "system { packages tool helper; packages libtool-b }",
+    "toolchain gcc 12",
+    "toolchain gcc 11",
+    "toolchain cmake 3.25",
+    "python 3.11 { packages pure extra }",
+    "python 3.11 { name other; packages extra }",
+    'code x { local "src" }',
+    'data d { local "data.csv" }',
+    'build x { using gcc 12; run "true"; keep /opt/x }',
+    'build y { using gcc 11; in /opt/src/x; run "true"; keep /opt/y }',
+    'build z { using cmake 3.25; in /opt/src/x; run "true"; keep /opt/z }',
+    "target cpu",
+    "target gpu { system { packages libbase } }",
+)
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.permutations(STATEMENTS))
+@example(list(reversed(STATEMENTS)))
+def test_the_order_of_statements_does_not_matter(
+    world: World, server: Server, small_archive: SmallArchive, order: list[str]
+) -> None:
+    """Locked anew each time, into an empty store, from the same indexes: the same bytes."""
+    publish(server, "extra", {"extra-1.0-py3-none-any.whl": wheel("extra", "1.0", "pure")})
+    (world.folder / "data.csv").write_text("1,2\n")
+    first = asked_by(world, STATEMENTS)
+    wanted = {item.text for request in first for layer in request.apt for item in layer.packages}
+    stubs = "\n".join(
+        f"Package: {name}\nVersion: 1\nArchitecture: amd64\nFilename: pool/{name}.deb\nSize: 1\n"
+        f"SHA256: {hashlib.sha256(name.encode()).hexdigest()}\n"
+        for name in sorted(wanted - {name for name, _, _ in PACKAGES})
+    )
+    for path, content in suite_files(small_archive.key, "bookworm-updates", stubs.encode()).items():
+        server.files[f"/debian/{path}"] = content
+    texts = []
+    for statements in (STATEMENTS, order):
+        asked = asked_by(world, statements)
+        with Store(world.folder.parent / f"store-{len(texts)}-{os.urandom(4).hex()}") as world.store:
+            texts.append(write(world.resolve(*asked), asked))
+    assert texts[0] == texts[1]
+    assert [target["name"] for target in json.loads(texts[0])["targets"]] == ["cpu", "gpu"]
+    assert read(SourceFile("repro.lock", texts[1])).value is not None
+
+
+def asked_by(world: World, statements: Sequence[str]) -> tuple[TargetRequest, ...]:
+    """What a spec of these statements asks for."""
+    path = world.folder / "repro.spec"
+    path.write_text("\n".join(("reproc 1", *statements)) + "\n")
+    checked = pipeline.checked(path, "repro.spec")
+    assert checked.value is not None, [d.message for d in checked.diagnostics]
+    found = requests(checked.value[1], Folder(world.folder))
+    assert found.value is not None, [d.message for d in found.diagnostics]
+    return found.value
+
+
+def packages(**versions: tuple[str, str]) -> Index:
+    """An index of packages, each with its version and further fields."""
+    stanzas = (
+        f"Package: {name.replace('_', '-')}\nVersion: {version}\nArchitecture: amd64\n{fields}"
+        for name, (version, fields) in versions.items()
+    )
+    return Index("debian", "\n".join(stanzas).encode())
+
+
+OLD = packages(
+    app=("1", "Depends: lib (>= 1), tool | other\n"),
+    lib=("1", "Depends: data (= 1)\n"),
+    data=("1", ""),
+    tool=("1", "Depends: virtual\n"),
+    provider=("1", "Provides: virtual\n"),
+)
+NEW = packages(
+    app=("2", "Depends: lib (>= 1), tool | other\n"),
+    lib=("2", "Depends: data (= 2)\n"),
+    data=("2", "Breaks: lib (<< 2)\n"),
+    tool=("2", "Depends: virtual\n"),
+    fresh=("1", "Depends: middle\n"),
+    middle=("1", "Depends: lib (>= 2)\n"),
+)
+
+
+@pytest.mark.parametrize(
+    ("free", "asked", "moved"),
+    [
+        ([], [], ""),
+        (["app"], [], "app"),
+        (["tool"], [], "tool"),
+        (["lib"], [], "lib data"),
+        (["data"], [], "lib data"),
+        (["app", "lib"], [], "app lib data"),
+        # what is new needs a newer library, two steps away
+        ([], ["fresh"], "lib data fresh middle"),
+        ([], ["nothing-has-this"], ""),
+        (["app", "lib", "data", "tool", "provider"], [], "app lib data tool"),
+    ],
+)
+def test_what_moves_takes_along_only_what_it_must(free: list[str], asked: list[str], moved: str) -> None:
+    universe = Universe("amd64", (OLD, NEW))
+    locked = {name: frozenset() if name in free else frozenset({"1"}) for name in OLD.names}
+    held = Held(universe, locked, asked)
+    newest = {name: p.version for name in universe.names if (p := held.newest(name)) is not None}
+    expected = {name: "2" if name in moved.split() else "1" for name in OLD.names}
+    assert {name: newest[name] for name in OLD.names} == expected
+    wishes = [Wish(name) for name in (*OLD.names, *asked) if name in universe.names]
+    solution = solve(held, {}, wishes)
+    assert solution.failures == ()
+    assert {p.name: p.version for p in solution.added if p.name in expected} == expected
+
+
+def test_a_version_that_the_archive_dropped_cannot_stay() -> None:
+    held = Held(Universe("amd64", (NEW, packages(provider=("1", "Provides: virtual\n")))), {"tool": {"1"}})
+    newest = held.newest("tool")
+    assert newest is not None and newest.version == "2"

@@ -174,6 +174,7 @@ def test_a_failing_test(go: Go, smoke: MakeTest) -> None:
     assert report.exit_code == 1
     assert statuses(report) == {"a docker": "failed", "b docker": "failed"}
     said = report.diagnostics[0]
+    assert said.code is codes.TEST_FAILED
     assert said.message == "test `bad` fails for `a` in docker: exit code 1, expected 0"
     assert (said.output, str(said.span)) == ("err", "repro.spec:1:1")
 
@@ -306,6 +307,8 @@ def test_the_document(go: Go, smoke: MakeTest, tmp_path: Path) -> None:
         "digest": "sha256:0",
         "log": ".reproc/logs/a-docker.log",
         "notes": [],
+        "shape": "vendored",
+        "network": [],
     }
     assert docker["tests"][1] == {
         "name": "a test with a name that is so long that it cannot stand on one line of the table",

@@ -45,6 +45,7 @@ class Shared:
             case Run():
                 for mount in step.mounts:
                     self._mount(f"source={INPUTS}/{mount}", f"{MOUNT}/{mount}")
+                self.mounts.update(dict.fromkeys(map(secret, step.settings)))
                 self.network |= step.network
                 self.lines += ["(", *step.lines, ") < /dev/null"]
             case Script():
@@ -86,6 +87,11 @@ class Shared:
 
     def _mount(self, source: str, target: str) -> None:
         self.mounts[f"--mount=type=bind,{source},target={target}"] = None
+
+
+def secret(name: str) -> str:
+    """The option that shows a step a setting, which `--secret id=NAME,src=FILE` gives and no layer keeps."""
+    return f"--mount=type=secret,id={name},target={MOUNT}/{name}"
 
 
 def pack_listed(step: CopyIn) -> list[str]:

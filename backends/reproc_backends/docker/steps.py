@@ -33,7 +33,7 @@ from reproc.target.quoting import (
     quote,
 )
 from reproc.target.shell import surroundings, write_file
-from reproc_backends.docker.shared import CONTEXT_MOUNT, Shared, pack_listed, unpack
+from reproc_backends.docker.shared import CONTEXT_MOUNT, Shared, pack_listed, secret, unpack
 
 CANONICAL = "--chmod=u=rwX,go=rX"
 
@@ -100,6 +100,7 @@ class StepEmitter:
         match step:
             case Run():
                 mounts = [_bind(f"{INPUTS}/{mount}", f"{MOUNT}/{mount}") for mount in step.mounts]
+                mounts += map(secret, step.settings)
                 return [_run([*exports, *step.lines], mounts=mounts, network=step.network)]
             case Script():
                 text = [*exports, *surroundings(step), *_lines(step.text)]
@@ -134,8 +135,13 @@ class StepEmitter:
 
 
 def fetched(step: FetchGit, into: str) -> str:
-    """The instruction that fetches a commit into a directory."""
-    return f"ADD {CANONICAL} {docker_paths(f'{step.url}#{step.commit}', into)}"
+    """The instruction that fetches a commit into a directory.
+
+    BuildKit takes submodules along, each with a file that only git needs, unless it is told otherwise, which it
+    understands from 0.24 on (release notes of Dockerfile 1.18).
+    """
+    query = f"?commit={step.commit}&submodules=false" if step.alone else f"#{step.commit}"
+    return f"ADD {CANONICAL} {docker_paths(f'{step.url}{query}', into)}"
 
 
 def _git_stages(plan: Plan, taken: set[str]) -> dict[FetchGit, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from reproc.graph import APPS, App, BuildGraph, FromStage, Image, Rootfs, Stage, Step
+from reproc.graph import APPS, App, BuildGraph, FromStage, Image, Rootfs, Run, Script, Stage, Step
 from reproc.record import record
 from reproc.target.backend import Artifact, Feature, LegalGraph
 from reproc.target.quoting import byte_string, comment, def_holds, export, quote, without_arguments
@@ -12,7 +12,7 @@ from reproc.target.shell import activate
 from reproc_backends.layout import NUMBER, Places, place_of, render
 from reproc_backends.singularity.sections import in_small_sections
 from reproc_backends.singularity.setup import make_place, opening, unpack_rootfs
-from reproc_backends.singularity.steps import PLACE, Kept, Parts, StepEmitter
+from reproc_backends.singularity.steps import PLACE, Kept, Parts, StepEmitter, closing
 
 _PACKAGE = "reproc_backends.singularity"
 _BUILD_DATE = ("org.label-schema.build-date", "fixed")
@@ -83,7 +83,9 @@ class _Definition:
         self.comments = comments
         self.places = Places()
         self.kept = Kept(graph)
-        self.steps = StepEmitter(self.kept)
+        # only what has its inputs beside it can do without a network in the other steps
+        self.some_open = bool(graph.inputs) and _has_open_step(graph)
+        self.steps = StepEmitter(self.kept, some_open=self.some_open)
 
     def artifact(self) -> Artifact:
         runtime = self.graph.runtime
@@ -166,6 +168,8 @@ class _Definition:
         lines.append(export("SOURCE_DATE_EPOCH", str(self.graph.epoch)))
         if any(part.uses_place for part in parts):
             lines.append(f"mkdir -p {PLACE}")
+        if self.some_open:
+            lines += closing()
         return lines
 
     def _ending(self, stage: Stage, last: bool) -> list[_StepView]:
@@ -216,6 +220,11 @@ class _Definition:
         if graph.runtime.apps:
             lines.append("It offers: " + ", ".join(app.name for app in graph.runtime.apps))
         return _help_lines("\n".join(lines))
+
+
+def _has_open_step(graph: BuildGraph) -> bool:
+    steps = (step for stage in graph.stages for step in stage.steps)
+    return any(isinstance(step, Run | Script) and step.network for step in steps)
 
 
 def _machine_check(platform: str) -> list[str]:

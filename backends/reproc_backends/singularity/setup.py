@@ -76,7 +76,8 @@ def fetch_git(step: FetchGit, tar: str) -> list[str]:
         f"if ! {git} fetch -q --depth 1 {url} {step.commit}; then",
         f"    {git} fetch -q {url} '+refs/*:refs/reproc/*'",
         "fi",
-        f"{git} checkout -q --detach {step.commit}",
+        # a host that has Git LFS would put other files in the place of the commit's own
+        f"GIT_LFS_SKIP_SMUDGE=1 {git} checkout -q --detach {step.commit}",
         f'tar -C {work} --exclude=./.git {_CANONICAL} -cf "$root{tar}" .',
         f"rm -rf {work}",
     ]

@@ -27,6 +27,19 @@ from reproc_backends.singularity.setup import PLACE, fetch_git, pack_file, pack_
 __all__ = ["PLACE", "Kept", "Parts", "StepEmitter"]
 
 _SCRIPT = f"{PLACE}/script"
+CLOSED = "_reproc_closed"
+"""The shell function that runs a command without a network."""
+_LOOPBACK = "socket(S,2,1,0); \\$r=pack(q(a16sx14),q(lo),1); ioctl(S,0x8914,\\$r)"
+"""Perl that brings the loopback device up (netdevice(7), SIOCSIFFLAGS), as engines do that cut a network off."""
+
+
+def closing() -> list[str]:
+    """Lines that define `CLOSED`: a def says nothing of networks, so that its steps must do so themselves."""
+    return [
+        f"{CLOSED}() {{",
+        f'    unshare --net /bin/sh -c \'perl -e "{_LOOPBACK}" || :; exec "$@"\' sh "$@"',
+        "}",
+    ]
 
 
 @record
@@ -74,8 +87,10 @@ class Kept:
 class StepEmitter:
     """Turns steps into lines."""
 
-    def __init__(self, kept: Kept) -> None:
+    def __init__(self, kept: Kept, *, some_open: bool = False) -> None:
+        """With `some_open`, steps without a network are cut off one by one, since the whole build has one."""
         self._kept = kept
+        self._some_open = some_open
         self._number = 0
         self._files: dict[str, dict[str, None]] = {}
 
@@ -95,7 +110,8 @@ class StepEmitter:
             case Run():
                 return self._run(step)
             case Script():
-                return Parts(isolated(step, _SCRIPT, in_def=True), files=(_SCRIPT,))
+                by = CLOSED if self._some_open and not step.network else "exec"
+                return Parts(isolated(step, _SCRIPT, in_def=True, by=by), files=(_SCRIPT,))
             case WriteFile():
                 return Parts(write_file(step, in_def=True))
             case CopyIn() | FetchGit():
@@ -115,9 +131,11 @@ class StepEmitter:
 
     def _run(self, step: Run) -> Parts:
         text = "".join(f"{line}\n" for line in step.lines)
-        if def_holds(text):
+        closed = self._some_open and not step.network
+        if def_holds(text) and not closed:
             return Parts(["(", *step.lines, ") < /dev/null"])
-        lines = [*writes(_SCRIPT, text, in_def=True), f"/bin/sh -eu {_SCRIPT} < /dev/null"]
+        start = f"{CLOSED} /bin/sh" if closed else "/bin/sh"
+        lines = [*writes(_SCRIPT, text, in_def=True), f"{start} -eu {_SCRIPT} < /dev/null"]
         return Parts(lines, files=(_SCRIPT,))
 
     def _unpacked(self, step: CopyIn | FetchGit) -> Parts:

@@ -7,7 +7,7 @@ import tomllib
 from functools import cache
 from typing import Any
 
-from reproc.record import record
+from reproc.record import record, replace
 
 
 @record
@@ -27,12 +27,21 @@ class Release:
 
 
 @record
+class Archived:
+    """Where the parts of a tool chain lie that comes as an archive of programs, below the archive's top."""
+
+    bin: str
+    sysroot: str | None
+    """None: it works with the base's own libc and linker."""
+
+
+@record
 class Toolchain:
-    """A tool chain as one release packages it."""
+    """A tool chain as a release packages it, or as an archive of programs."""
 
     name: str
     version: str
-    """The full version."""
+    """The full version; of an archive's the one that the spec says."""
     packages: tuple[str, ...]
     runtime: tuple[str, ...]
     """Packages of the shared libraries that its programs may need."""
@@ -40,11 +49,29 @@ class Toolchain:
     """Plain name and the program it points at, sorted."""
     variables: tuple[tuple[str, str], ...]
     """Variable such as `CC` and the plain name it stands for."""
+    release: str | None = None
+    """The code name of the release that packages it, where that is not the base's own."""
+    asks: tuple[str, ...] = ()
+    """The options with which its first variable's command tells its full version."""
+    archive: Archived | None = None
+    """None for what comes as packages."""
 
     @property
     def key(self) -> str:
-        """Name and major version, `gcc-12`."""
-        return f"{self.name}-{self.version.partition('.')[0]}"
+        """Name and major version, `gcc-12`; an archive's with the version as the spec has it, `gcc-4.8.5`."""
+        return f"{self.name}-{self.version if self.archive else self.version.partition('.')[0]}"
+
+
+@record
+class Offer:
+    """A version of a tool chain that some release packages, and whether it can stand on a base."""
+
+    release: Release
+    version: str
+    own: bool
+    """Whether the release is the base's."""
+    fits: bool
+    """Whether it can stand on the base: its libc is new enough, and nothing of the base would have to go."""
 
 
 @cache
@@ -84,21 +111,57 @@ def toolchain_names() -> tuple[str, ...]:
     return tuple(sorted(table("toolchains.toml")))
 
 
-def toolchain_versions(name: str, release: Release) -> tuple[str, ...]:
-    """The full versions of a tool chain that a release packages, oldest first."""
-    rows = table("toolchains.toml").get(name, {})
-    return tuple(rows.get("versions", {}).get(release.distribution, {}).get(release.codename, ()))
+def toolchain_offers(name: str, base: Release) -> tuple[Offer, ...]:
+    """Every version of a tool chain that the base's distribution packages, the best for this base first.
+
+    What the base's own release has comes first, then what stands beside it, from the nearest release on (old
+    programs run on a new libc, never the other way round: glibc's symbol versions), then what cannot.
+    """
+    row = table("toolchains.toml").get(name, {})
+    rows = row.get("versions", {}).get(base.distribution, {})
+    own = row.get("own", False)
+    known = releases(base.distribution)
+    place = known.index(base)
+
+    def rank(each: Release) -> tuple[bool, int]:
+        return each.libc > base.libc, abs(known.index(each) - place)
+
+    return tuple(
+        Offer(each, version, each == base, each == base if own else each.libc <= base.libc)
+        for each in sorted(known, key=rank)
+        for version in rows.get(each.codename, ())
+    )
 
 
-def toolchain(name: str, version: str, languages: tuple[str, ...], release: Release) -> Toolchain | None:
-    """A tool chain of a release; `version` may be partial: `12` stands for `12.2.0`, not for `1.2`."""
-    full = next((v for v in toolchain_versions(name, release) if f"{v}.".startswith(f"{version}.")), None)
-    if full is None:
+def names_version(full: str, written: str) -> bool:
+    """Whether a version may be written so: `12` stands for `12.2.0`, not for `1.2`."""
+    return f"{full}.".startswith(f"{written}.")
+
+
+def toolchain(name: str, version: str, languages: tuple[str, ...], base: Release) -> Toolchain | None:
+    """A tool chain that the base's distribution packages and that can stand on the base; the nearest one."""
+    offers = (each for each in toolchain_offers(name, base) if each.fits)
+    offer = next((each for each in offers if names_version(each.version, version)), None)
+    if offer is None:
         return None
+    made = _made(name, offer.version, languages)
+    release = None if offer.own else offer.release.codename
+    return replace(made, release=release)
+
+
+def archived_toolchain(name: str, version: str, languages: tuple[str, ...], parts: Archived) -> Toolchain:
+    """A tool chain that comes as an archive; the libraries that its programs may need are the base's."""
+    made = _made(name, version, languages)
+    # what it lacks of its own: the C library's headers, an assembler, a linker
+    packages = () if parts.sysroot else ("binutils", "libc6-dev")
+    return replace(made, packages=packages, commands=(), archive=parts)
+
+
+def _made(name: str, version: str, languages: tuple[str, ...]) -> Toolchain:
     row = table("toolchains.toml")[name]
-    major = full.partition(".")[0]
+    major = version.partition(".")[0]
     # g++ and gfortran bring gcc themselves, so the C commands are there in any case
-    chosen = tuple(dict.fromkeys(("c", *languages)))
+    chosen = tuple(each for each in dict.fromkeys(("c", *languages)) if each in row["packages"])
 
     def gather(section: str) -> tuple[str, ...]:
         return tuple(
@@ -110,7 +173,14 @@ def toolchain(name: str, version: str, languages: tuple[str, ...], release: Rele
         for language in chosen
         for command, path in row["commands"][language].items()
     }
-    variables = tuple((row["variables"][each][0], row["variables"][each][1]) for each in chosen)
+    named = row.get("variables", {})
+    variables = tuple((named[each][0], named[each][1]) for each in chosen if each in named)
     return Toolchain(
-        name, full, gather("packages"), gather("runtime"), tuple(sorted(commands.items())), variables
+        name,
+        version,
+        gather("packages"),
+        gather("runtime"),
+        tuple(sorted(commands.items())),
+        variables,
+        asks=tuple(row["asks"]),
     )

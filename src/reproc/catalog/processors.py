@@ -69,3 +69,23 @@ def _level(name: str) -> Level:
     below = [_level(each) for each in row.get("from", ())]
     own = frozenset(row.get("features", ()))
     return Level(name, below[0].family if below else name, own.union(*(each.features for each in below)))
+
+
+def instruction_feature(cpuid: str) -> str | None:
+    """The feature that a flag of the instruction set stands for, `sse4_1` for `SSE4_1`; None if every
+    processor has it, or if programs ask for it by name (transactions, protection keys, virtualisation)."""
+    found = _rows("instructions").get(cpuid)
+    return None if found is None else str(found)
+
+
+def reachable(level: Level, without: frozenset[str] = frozenset()) -> frozenset[str]:
+    """Every feature that instructions may need at a level, less some and all that is built on those."""
+    implies = _rows("implies")
+    found = set(level.features)
+    found.update(_rows("base").get(level.family, ()))
+    while more := {each for name in found for each in implies.get(name, ())} - found:
+        found |= more
+    lost = set(without)
+    while more := {name for name, below in implies.items() if lost & {*below}} - lost:
+        lost |= more
+    return frozenset(found - lost)

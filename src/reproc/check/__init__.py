@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from reproc.check.allow import allowed
 from reproc.check.checked import CheckedSpec, Target, place_of_code, place_of_data, place_of_python
 from reproc.check.expand import expand
@@ -11,9 +13,10 @@ from reproc.check.places import Places
 from reproc.check.read import Reader
 from reproc.check.rules import RULES
 from reproc.check.rules.builds import in_order
+from reproc.check.rules.labels import paper_labels
 from reproc.check.secrets import secrets
 from reproc.check.targets import unknown_targets
-from reproc.diagnostics import Outcome
+from reproc.diagnostics import Diagnostic, Outcome
 from reproc.diagnostics.codes.rules import NO_BASE
 from reproc.diagnostics.diagnostic import Severity, in_source_order, once
 from reproc.folder import Folder
@@ -23,10 +26,13 @@ from reproc.syntax.tree import SpecTree
 __all__ = ["CheckedSpec", "Target", "check", "place_of_code", "place_of_data", "place_of_python"]
 
 
-def check(tree: SpecTree, folder: Folder, *, warnings: bool = False) -> Outcome[CheckedSpec]:
+def check(
+    tree: SpecTree, folder: Folder, *, warnings: bool = False, known: Sequence[Diagnostic] = ()
+) -> Outcome[CheckedSpec]:
     """The spec, if nothing is wrong with it; everything that is wrong, in source order.
 
-    With `warnings` also what is right and bites later: for who asks, not at every step of the corridor.
+    With `warnings` also what is right and bites later: for who asks, not at every step of the corridor. `known` is
+    what parsing has said already: where something is wrong with a statement's form, nothing is said of its meaning.
     """
     reader = Reader()
     expanded = expand(tree, folder, reader)
@@ -36,9 +42,12 @@ def check(tree: SpecTree, folder: Folder, *, warnings: bool = False) -> Outcome[
         spec, lambda each: None if unread and each.code is NO_BASE else reader.diagnostics.append(each)
     )
     places = Places(expanded.statements)
-    broken = {places.around(each.span) for each in reader.diagnostics} - {None}
+    unsound = [*reader.diagnostics, *known]
+    spans = [span for each in unsound for span in (each.span, *(label.span for label in each.labels))]
+    broken = {places.around(span) for span in spans} - {None}
     found = [
         *unknown_targets(spec),
+        *paper_labels(spec.paper),
         *experiments(spec.experiments, targets, folder),
         *(each for target in targets for rule in RULES for each in rule(target, folder)),
     ]

@@ -13,7 +13,7 @@ from reproc.diagnostics.codes import rules as codes
 from reproc.model.literals import project_name
 from reproc.record import replace
 
-_FIELDS = {"app": "apps", "build": "builds", "file": "files", "label": "labels", "test": "tests"}
+_FIELDS = {"app": "apps", "build": "builds", "label": "labels", "test": "tests"}
 """The fields whose names are not the kind's own."""
 _KINDS = {"system": "package", "env": "variable", "python": "Python package", "toolchain": "tool chain"}
 """What messages call a kind, where its keyword would not tell."""
@@ -84,6 +84,10 @@ def _less(layer: model.Layer, kind: str, name: tuple[str, ...]) -> tuple[model.L
                 if (paths := tuple(path for path in each.paths if path.text != name[0]))
             )
             return replace(layer, directories=kept_directories), known
+        case "file":
+            kept_files = tuple(each for each in layer.files if name[0] not in (each.path.text, each.place))
+            known = tuple(dict.fromkeys(each.path.text for each in layer.files))
+            return replace(layer, files=kept_files), known
         case _:
             field = _FIELDS.get(kind, "toolchains" if kind == "toolchain" else kind)
             blocks: tuple[Any, ...] = getattr(layer, field)

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
 from reproc import model
+from reproc.check import advice
 from reproc.check.names import elsewhere, nearest, place_of
 from reproc.diagnostics import Code, Diagnostic, Label, error
 from reproc.diagnostics.codes import schema as codes
+from reproc.diagnostics.codes.rules import SAME_PLACE
 from reproc.model.literals import Literal, Unfit
 from reproc.model.schema import Block, Keyword, Value, schema_of
 from reproc.record import replace
@@ -85,7 +87,12 @@ class Reader:
         values = list(statement.values)
         read: dict[str, Any] = {}
         complete = True
-        for name, wanted in schema_of(cls).values:
+        wanted_values = schema_of(cls).values
+        needed = sum(not each.optional for _, each in wanted_values)
+        if needed == 2 and len(values) == 1 and (meant := advice.of_missing(statement)):
+            self._missing(statement, wanted_values[1][1], meant)
+            return None
+        for name, wanted in wanted_values:
             if wanted.many and (values or wanted.optional):
                 read[name] = self._many(values, wanted.type, statement)
                 values = []
@@ -96,10 +103,18 @@ class Reader:
                 self._missing(statement, wanted)
                 complete = False
         if values:
-            self.report(codes.EXTRA_VALUE, values[0].span, keyword=statement.keyword.text)
+            hint = advice.of_extra(statement, [each.type for _, each in wanted_values], cls)
+            self.report(codes.EXTRA_VALUE, values[0].span, keyword=statement.keyword.text, hint=hint)
         return read if complete else None
 
-    def _missing(self, statement: tree.Statement, wanted: Value | Literal) -> None:
+    def _missing(
+        self,
+        statement: tree.Statement,
+        wanted: Value | Literal,
+        meant: str | None = None,
+        *,
+        several: bool = False,
+    ) -> None:
         literal = wanted.type if isinstance(wanted, Value) else wanted
         what = wanted.doc if isinstance(wanted, Value) else literal.name
         keyword = statement.keyword.text
@@ -110,17 +125,21 @@ class Reader:
             keyword=keyword,
             what=what,
             type=literal.name,
-            example=f"{there} {literal.example}",
+            suggestion=meant,
+            example=f"{there} {literal.example}"
+            + (f"`, or on several lines `{there} [ … ]" if several else ""),
         )
 
     def _require(self, cls: type[Block], body: dict[str, Any], statement: tree.Statement) -> bool:
         schema = schema_of(cls)
         missing = schema.required - body.keys()
-        there = {each.keyword.text for each in statement.block.statements} if statement.block else set()
+        inside = statement.block.statements if statement.block else ()
+        there = {each.keyword.text for each in inside}
+        misspelt = not there <= schema.keywords.keys() or len(statement.values) > len(schema.values)
         for field_name in sorted(missing):
             word, keyword = next((w, k) for w, (f, k) in schema.keywords.items() if f == field_name)
-            if word in there:
-                continue
+            if word in there or misspelt:
+                continue  # what is said of the other word is enough
             example = keyword.type.example if isinstance(keyword.type, Literal) else "…"
             self.report(
                 codes.MISSING_STATEMENT,
@@ -136,7 +155,7 @@ class Reader:
         schema = schema_of(cls)
         gathered: dict[str, Any] = {}
         first: dict[str, Span] = {}
-        names: dict[tuple[str, ...], Span] = {}
+        names: dict[tuple[str, ...], Block] = {}
         for statement in statements:
             word = statement.keyword.text
             if word not in schema.keywords or word in schema.later:
@@ -166,7 +185,7 @@ class Reader:
         name: str,
         keyword: Keyword,
         statement: tree.Statement,
-        names: dict[tuple[str, ...], Span],
+        names: dict[tuple[str, ...], Block],
     ) -> None:
         if isinstance(keyword.type, Literal):
             value = self._literal(keyword, statement)
@@ -198,20 +217,23 @@ class Reader:
         )
         return None
 
-    def _named_twice(self, word: str, value: Block, names: dict[tuple[str, ...], Span]) -> bool:
+    def _named_twice(self, word: str, value: Block, names: dict[tuple[str, ...], Block]) -> bool:
         if not value.named_by:
             return False
         key = (word, *value.identity)
-        if key in names:
-            name = " ".join(value.identity)
-            if names[key] == value.origin:
-                self.report(codes.SAME_IN_EACH, value.origin, keyword=word, name=name)
-            else:
-                label = Label(names[key], "the first one")
-                self.report(codes.DUPLICATE_NAME, value.origin, label, keyword=word, name=name)
-            return True
-        names[key] = value.origin
-        return False
+        first = names.setdefault(key, value)
+        if first is value:
+            return False
+        name = " ".join(value.identity)
+        label = Label(first.origin, "the first one")
+        if first.origin == value.origin:
+            self.report(codes.SAME_IN_EACH, value.origin, keyword=word, name=name)
+        elif isinstance(first, model.File) and isinstance(value, model.File):
+            titles = {"first": f"file {first.path}", "second": f"file {value.path}"}
+            self.report(SAME_PLACE, value.origin, label, **titles, path=name)
+        else:
+            self.report(codes.DUPLICATE_NAME, value.origin, label, keyword=word, name=name)
+        return True
 
     def _literal(self, keyword: Keyword, statement: tree.Statement) -> Any:
         """What a statement without a block says: one value, a tuple of many, or True for a bare keyword."""
@@ -221,7 +243,7 @@ class Reader:
             self.report(codes.NO_BLOCK_HERE, statement.block.span, keyword=keyword.word)
         if keyword.many:
             if not values:
-                self._missing(statement, literal)
+                self._missing(statement, literal, several=True)
             return self._many(values, literal, statement)
         if literal.name == "nothing":
             if values:
@@ -233,9 +255,23 @@ class Reader:
             self._missing(statement, literal)
             return None
         if len(values) > 1:
-            hint = 'put a value with blanks between `"`' if isinstance(values[1], tree.Word) else None
+            whole = self._in_one(values, literal)
+            if whole is not None:
+                return self._one(whole, literal, statement)
+            hint = advice.of_extra(statement, (literal,), None)
             self.report(codes.EXTRA_VALUE, values[1].span, keyword=keyword.word, hint=hint)
         return self._one(values[0], literal, statement)
+
+    def _in_one(self, values: Sequence[tree.Value], literal: Literal) -> tree.Word | None:
+        """Words as one, such as `2 GB`, where the first alone is no value either: that is one mistake."""
+        words = [each.text for each in values if isinstance(each, tree.Word)]
+        if len(words) < len(values):
+            return None
+        try:
+            literal.parse(words[0])
+        except Unfit:
+            return tree.Word(" ".join(words), values[0].span.to(values[-1].span))
+        return None
 
     def _many(
         self, values: Sequence[tree.Value], literal: Literal, statement: tree.Statement
@@ -266,16 +302,16 @@ class Reader:
         try:
             parsed = literal.parse(text)
         except Unfit as problem:
-            suggestion = nearest(text, literal.choices)
-            example = None if suggestion or literal.choices else literal.example
+            suggestion = nearest(text, literal.choices) or advice.likely(text, literal)
             self.report(
                 codes.WRONG_VALUE,
                 value.span,
                 value=text,
                 problem=problem,
-                type=literal.name,
+                type="one of these" if len(literal.choices) > 1 else literal.name,
                 suggestion=suggestion,
-                example=example,
+                advice=advice.of_value(text, literal),
+                example=None if literal.choices else literal.example,
             )
             return None
         if literal.beside and (folder := self.folders.get(value.span.source)):
@@ -322,7 +358,7 @@ class Reader:
         gathered: dict[str, Any],
         name: str,
         statement: tree.Statement,
-        names: dict[tuple[str, ...], Span],
+        names: dict[tuple[str, ...], Block],
     ) -> None:
         """`NAME value`, `prepend NAME value`, `append NAME value`, either behind `at build` or `at run`."""
         words: list[tree.Value] = [statement.keyword, *statement.values]
@@ -339,12 +375,13 @@ class Reader:
             return
         text = self._one(words[1], model.VARIABLE_VALUE, statement)
         if len(words) > 2:
-            self.report(
-                codes.EXTRA_VALUE,
-                words[2].span,
-                keyword=_word(words[0]),
-                hint='put a value with blanks between `"`',
-            )
+            line = words[0].span.to(words[-1].span)
+            bare = isinstance(words[1], tree.Word) and '"' not in line.text
+            said = Span(line.source, words[1].span.start, line.end).text
+            hint = f'write `{_word(words[0])} "{said}"`' if bare else None
+            if _word(words[0]) in ("export", "set", "setenv"):
+                hint = f"write `{said}`"
+            self.report(codes.EXTRA_VALUE, words[2].span, keyword=_word(words[0]), hint=hint)
         if variable is not None and text is not None:
             entry = model.EnvironmentEntry(
                 name=variable, value=text, action=action, scope=scope, origin=heading(statement)
@@ -361,13 +398,17 @@ class Reader:
         elif word in schema.later:
             self.report(codes.NOT_SUPPORTED_YET, span, keyword=word, place=place, version=VERSION)
         else:
+            meant = advice.of_keyword(cls, statement)
             suggestion = nearest(word, schema.words)
             other = None if suggestion else elsewhere(word)
+            if not (suggestion or other):
+                meant = meant or advice.of_words(cls, statement)
             self.report(
                 codes.UNKNOWN_STATEMENT,
                 span,
                 keyword=word,
                 place=place,
+                advice=meant,
                 suggestion=suggestion,
                 elsewhere=other,
                 known=", ".join(f"`{each}`" for each in schema.words if each not in schema.later),

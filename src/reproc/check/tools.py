@@ -47,5 +47,19 @@ def _known(target: Target, tools: list[Toolchain]) -> tuple[catalog.Toolchain, .
     release = target.release
     if release is None:
         return ()
-    found = [catalog.toolchain(tool.name.text, tool.version, tool.covers, release) for tool in tools]
+    found = [_found(tool, release) for tool in tools]
     return tuple(sorted((each for each in found if each is not None), key=lambda tool: tool.key))
+
+
+def _found(tool: Toolchain, release: catalog.Release) -> catalog.Toolchain | None:
+    if tool.archive is None:
+        return catalog.toolchain(tool.name.text, tool.version, tool.covers, release)
+    parts = catalog.Archived(tool.bin.text if tool.bin else ".", tool.sysroot.text if tool.sysroot else None)
+    return catalog.archived_toolchain(tool.name.text, tool.version, tool.covers, parts)
+
+
+def archived(target: Target) -> tuple[tuple[str, Toolchain], ...]:
+    """The tool chains that come as archives, each with the key of what the lock holds of it."""
+    return tuple(
+        (f"toolchain {tool.name.text}-{tool.version}", tool) for tool in target.toolchains if tool.archive
+    )

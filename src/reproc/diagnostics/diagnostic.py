@@ -118,8 +118,12 @@ def in_source_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]
 
 
 def once(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
-    """Without what several targets or back ends say alike, in the order in which it was first said."""
+    """Without what several targets or back ends say alike, in the order in which it was first said.
+
+    What is said of no place is left out where the same is said of one.
+    """
     seen: dict[tuple[object, ...], Diagnostic] = {}
     for each in diagnostics:
-        seen.setdefault((each.code.id, each.span, each.message), each)
-    return tuple(seen.values())
+        seen.setdefault((each.code.id, each.message, each.span), each)
+    placed = {(code, message) for code, message, span in seen if span is not None}
+    return tuple(each for key, each in seen.items() if each.span is not None or key[:2] not in placed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from reproc.lock.model import (
     AptLayer,
@@ -16,6 +16,7 @@ from reproc.lock.model import (
     Download,
     GitTree,
     ImageBase,
+    LargeFile,
     LocalTree,
     Lock,
     LockedBase,
@@ -40,6 +41,7 @@ _DEB = re.compile(r"([a-z0-9][a-z0-9+.-]*)_([A-Za-z0-9.+~:-]+)_([a-z0-9-]+)@([a-
 _WHEEL = re.compile(r"[A-Za-z0-9._+!-]+\.(whl|tar\.gz|zip|tar\.bz2)")
 _PROJECT = re.compile(r"(code )?[A-Za-z0-9][A-Za-z0-9._-]*")
 _ADDRESS = re.compile(r"[a-z]+://[^\s\"'<>\\^`{|}\x00-\x1f\x7f]+")
+_PURL = re.compile(r"pkg:[a-z]+/[A-Za-z0-9@%._~:/+?=&-]+")
 _PATH = re.compile(r"(?!/)(?!(?:.*/)?\.\.?(?:/|$))[^\x00-\x1f\x7f]*")
 _FORM = re.compile(r"file|zip|tar|(tar\.)?(gz|bz2|xz|zst)")
 _SWHID = re.compile(r"swh:1:(rev|dir|rel|snp|cnt):[0-9a-f]{40}(;[a-z]+=[^\s;]+)*")
@@ -47,8 +49,16 @@ _PLAIN = re.compile(r"[^\x00-\x1f\x7f]*")
 _ABSOLUTE = re.compile(r"/[^\x00-\x1f\x7f]*")
 
 
+Step: TypeAlias = str | int
+"""A key of an object, or a place in a list."""
+
+
 class Malformed(Exception):
     """Something is not of the type or form that it must have; says where."""
+
+    def __init__(self, reason: str, path: tuple[Step, ...]) -> None:
+        super().__init__(reason)
+        self.path = path
 
 
 def lock(content: Mapping[str, Any]) -> Lock:
@@ -60,7 +70,13 @@ def lock(content: Mapping[str, Any]) -> Lock:
         top.number("time"),
         tuple(_archive(each) for each in top.readers("archives")),
         tuple(_target(each, debs, trees) for each in top.readers("targets")),
+        top.optional("as-of", top.number),
     )
+
+
+def scheme(content: Mapping[str, Any]) -> int:
+    """How the digests of `inputs` were made; raises `Malformed`."""
+    return _Reader(content, "the lock").reader("inputs").number("scheme")
 
 
 def inputs(content: Mapping[str, Any]) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
@@ -75,31 +91,36 @@ def inputs(content: Mapping[str, Any]) -> tuple[tuple[str, tuple[tuple[str, str]
 class _Reader:
     """A JSON object whose members are asked for by name and type."""
 
-    def __init__(self, value: object, where: str) -> None:
+    def __init__(self, value: object, where: str, path: tuple[Step, ...] = ()) -> None:
         if not isinstance(value, dict):
-            raise Malformed(f"{where} is not an object")
+            raise Malformed(f"{where} is not an object", path)
         self._value: dict[str, Any] = value
         self.where = where
+        self.path = path
 
     def names(self) -> list[str]:
         return list(self._value)
 
+    def wrong(self, name: str, words: str) -> Malformed:
+        """That a member is not as it must be."""
+        return Malformed(f"`{name}` of {self.where} {words}", (*self.path, name))
+
     def _get(self, name: str, kind: type[T], words: str) -> T:
         value = self._value.get(name)
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-            raise Malformed(f"`{name}` of {self.where} is not {words}")
+            raise self.wrong(name, f"is not {words}")
         return value
 
     def text(self, name: str, form: re.Pattern[str] = _PLAIN) -> str:
         value = self._get(name, str, "a text")
         if not form.fullmatch(value):
-            raise Malformed(f"`{name}` of {self.where} has not the form that it must have")
+            raise self.wrong(name, "has not the form that it must have")
         return value
 
     def number(self, name: str) -> int:
         value = self._get(name, int, "a number")
         if not 0 <= value < 1 << 53:
-            raise Malformed(f"`{name}` of {self.where} is out of range")
+            raise self.wrong(name, "is out of range")
         return value
 
     def flag(self, name: str) -> bool:
@@ -109,23 +130,26 @@ class _Reader:
         return None if self._value.get(name) is None else read(name)
 
     def reader(self, name: str) -> _Reader:
-        return _Reader(self._value.get(name), f"`{name}` of {self.where}")
+        return _Reader(self._value.get(name), f"`{name}` of {self.where}", (*self.path, name))
 
     def readers(self, name: str) -> list[_Reader]:
         found = self._get(name, list, "a list")
         return [
-            _Reader(each, f"item {number} of `{name}` of {self.where}")
-            for number, each in enumerate(found, 1)
+            _Reader(each, f"item {number + 1} of `{name}` of {self.where}", (*self.path, name, number))
+            for number, each in enumerate(found)
         ]
 
     def pairs(self, name: str) -> list[tuple[str, _Reader]]:
         inner = self.reader(name)
-        return [(key, _Reader(value, f"`{ascii(key)[1:-1]}`")) for key, value in inner._value.items()]
+        return [
+            (key, _Reader(value, f"`{ascii(key)[1:-1]}`", (*inner.path, key)))
+            for key, value in inner._value.items()
+        ]
 
     def texts(self, name: str) -> list[str]:
         found = self._get(name, list, "a list")
         if not all(isinstance(each, str) and _PLAIN.fullmatch(each) for each in found):
-            raise Malformed(f"`{name}` of {self.where} is not a list of plain texts")
+            raise self.wrong(name, "is not a list of plain texts")
         return found
 
     def named(self, name: str, known: Mapping[str, T]) -> tuple[T, ...]:
@@ -133,7 +157,7 @@ class _Reader:
         try:
             return tuple(known[key] for key in self.texts(name))
         except KeyError as trouble:
-            raise Malformed(f"`{name}` of {self.where} names {trouble}, which is not there") from trouble
+            raise self.wrong(name, f"names {trouble}, which is not there") from trouble
 
 
 def _archive(at: _Reader) -> Archive:
@@ -148,7 +172,7 @@ def _archive(at: _Reader) -> Archive:
 def _deb(key: str, at: _Reader) -> Deb:
     match = _DEB.fullmatch(key)
     if match is None:
-        raise Malformed(f"{ascii(key)} is not a package with its version, architecture and archive")
+        raise Malformed(f"{ascii(key)} is not a package with its version, architecture and archive", at.path)
     name, version, architecture, archive = match.groups()
     return Deb(
         name,
@@ -173,6 +197,8 @@ def _tree(at: _Reader) -> SourceTree:
                 at.text("tree", _OBJECT),
                 at.text("sha256", _SHA256),
                 tuple(_submodule(each) for each in at.optional("submodules", at.readers) or ()),
+                tuple(at.optional("left-out", at.texts) or ()),
+                tuple(_large(each) for each in at.optional("large", at.readers) or ()),
             )
         case "web":
             downloads = tuple(_download(each) for each in at.readers("downloads"))
@@ -185,17 +211,21 @@ def _tree(at: _Reader) -> SourceTree:
                 at.text("sha256", _SHA256),
             )
         case other:
-            raise Malformed(f"{at.where} is of an unknown kind, `{other}`")
+            raise Malformed(f"{at.where} is of an unknown kind, `{other}`", (*at.path, "kind"))
 
 
 def _submodule(at: _Reader) -> Submodule:
     return Submodule(at.text("path", _PATH), at.text("url"), at.text("commit", _OBJECT))
 
 
+def _large(at: _Reader) -> LargeFile:
+    return LargeFile(at.text("path", _PATH), at.text("sha256", _SHA256), at.number("size"))
+
+
 def _download(at: _Reader) -> Download:
     urls = tuple(at.texts("urls"))
-    if not urls or not all(_ADDRESS.fullmatch(url) for url in urls):
-        raise Malformed(f"`urls` of {at.where} is not a list of addresses")
+    if not urls or not all(_ADDRESS.fullmatch(url) or _PURL.fullmatch(url) for url in urls):
+        raise at.wrong("urls", "is not a list of addresses")
     return Download(
         at.text("path", _PATH),
         at.text("name", _PATH),
@@ -204,6 +234,7 @@ def _download(at: _Reader) -> Download:
         at.number("size"),
         at.text("form", _FORM),
         at.number("strip"),
+        at.optional("inside", lambda name: at.text(name, _PATH)) or "",
     )
 
 
@@ -221,7 +252,7 @@ def _target(at: _Reader, debs: Mapping[str, Deb], trees: Mapping[str, SourceTree
     for name in inside.names():
         key = inside.text(name)
         if key not in trees:
-            raise Malformed(f"{ascii(name)} of {at.where} names a tree that is not there")
+            raise inside.wrong(name, "names a tree that is not there")
         found.append((name, trees[key]))
     return LockedTarget(
         at.text("name", _WORD),
@@ -265,7 +296,7 @@ def _base(at: _Reader, debs: Mapping[str, Deb]) -> LockedBase:
                 at.flag("plain"),
             )
         case other:
-            raise Malformed(f"{at.where} is of an unknown kind, `{other}`")
+            raise Malformed(f"{at.where} is of an unknown kind, `{other}`", (*at.path, "kind"))
 
 
 def _layer(at: _Reader, debs: Mapping[str, Deb]) -> AptLayer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -46,18 +46,35 @@ def fetch(
     progress: Progress,
     *,
     site: Site | None = None,
+    without: Container[str] = (),
 ) -> Outcome[None]:
-    """Puts everything that a vendored build of the target needs into the store, each file digest-checked.
+    """Puts everything that the lock names for the target into the store, each file digest-checked.
 
-    `folder` is the spec's. What is there already is not fetched again.
+    `folder` is the spec's, `without` holds the keys of trees that are not wanted. What is there already is not
+    fetched again.
     """
     work = Fetching(store, site or Site(), Client(), progress)
-    found = attempt(lambda: _all(work, lock, target, folder))
+    found = attempt(lambda: _all(work, lock, target, folder, without))
     damaged = (error(codes.STORE_DAMAGED, None, what=f"`{sha256}`") for sha256 in store.damaged)
     return Outcome(None, (*damaged, *together(found.diagnostics)))
 
 
-def _all(work: Fetching, lock: Lock, target: LockedTarget, folder: Path) -> Outcome[None]:
+def fetch_tree(
+    key: str, tree: SourceTree, folder: Path, store: Store, progress: Progress, *, site: Site | None = None
+) -> Outcome[None]:
+    """Puts the archive of one tree into the store, digest-checked."""
+    work = Fetching(store, site or Site(), Client(), progress)
+
+    def obtain() -> Outcome[None]:
+        work.run(f"fetching {key}", [work.tree(key, tree, folder)])
+        return Outcome(None)
+
+    return attempt(obtain)
+
+
+def _all(
+    work: Fetching, lock: Lock, target: LockedTarget, folder: Path, without: Container[str]
+) -> Outcome[None]:
     debs = [deb for layer in target.apt for deb in layer.debs]
     base = target.base
     if isinstance(base, BootstrapBase) and work.store.path(base.sha256) is None:
@@ -70,8 +87,7 @@ def _all(work: Fetching, lock: Lock, target: LockedTarget, folder: Path) -> Outc
             work.wheels((wheel,), version, target.platform, environment.index)
             for wheel in dict.fromkeys(wheels)
         )
-    for key, tree in target.trees:
-        jobs.append(work.tree(key, tree, folder))
+    jobs += (work.tree(key, tree, folder) for key, tree in target.trees if key not in without)
     if isinstance(base, ImageBase) and work.store.path(base.rootfs) is None:
         jobs.append(lambda: image.fetch(base, target.platform, work.client, work.site, work.store))
     if isinstance(base, ArchiveBase) and work.store.path(base.rootfs) is None:
@@ -131,11 +147,11 @@ class Fetching:
                     again(tree, folder, self.store)
                 case GitTree():
                     if self.store.path(tree.sha256) is None:
-                        git.fetch(tree, self.store)
+                        git.fetch(tree, self.store, self.client)
                         self.progress.note(key)
                 case WebTree():
                     if self.store.path(tree.sha256) is None:
-                        web.fetch(tree, self.client, self.store)
+                        web.fetch(tree, self.client, self.store, self.site)
                         self.progress.note(key)
                 case SwhTree():
                     swh.fetch(tree, self.client, self.site, self.store)

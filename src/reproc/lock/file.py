@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 from reproc.diagnostics.codes import lock as codes
 from reproc.diagnostics.diagnostic import Code, Diagnostic, Outcome, error
@@ -19,6 +19,7 @@ from reproc.lock.model import (
     Download,
     GitTree,
     ImageBase,
+    LargeFile,
     LocalTree,
     Lock,
     LockedBase,
@@ -30,44 +31,10 @@ from reproc.lock.model import (
     WebTree,
     Wheel,
 )
-from reproc.lock.requests import (
-    AptRequest,
-    ArchiveRequest,
-    BaseRequest,
-    BootstrapRequest,
-    DoiRequest,
-    GitRequest,
-    ImageRequest,
-    LocalRequest,
-    PythonRequest,
-    SourceRequest,
-    SwhRequest,
-    TargetRequest,
-    TreeRequest,
-    WebRequest,
-)
-from reproc.record import record
+from reproc.lock.place import place
+from reproc.lock.requests import TargetRequest
+from reproc.lock.sections import SCHEME, Inputs, LockFile, inputs
 from reproc.source import SourceFile, Span
-
-SCHEME = 1
-"""How input digests are made; another number makes every section of an older lock stale."""
-
-Inputs: TypeAlias = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
-"""For every target, its sections and the digest of what each was asked for."""
-
-
-@record
-class LockFile:
-    """A lock and what it was made from."""
-
-    lock: Lock
-    inputs: Inputs
-    sha256: str
-    """The digest that the file states of itself."""
-
-    def input(self, target: str, section: str) -> str | None:
-        """The digest of what a section was asked for."""
-        return dict(dict(self.inputs).get(target, ())).get(section)
 
 
 def write(lock: Lock, requests: Sequence[TargetRequest]) -> str:
@@ -84,119 +51,30 @@ def read(source: SourceFile) -> Outcome[LockFile]:
     try:
         content = json.loads(source.text)
     except json.JSONDecodeError as trouble:
-        return _refused(source, codes.LOCK_UNREADABLE, trouble.pos, reason="it is not JSON")
+        return _refused(source, codes.LOCK_UNREADABLE, trouble.pos, reason=_not_json(source.text, trouble))
     except (ValueError, RecursionError):
         return _refused(source, codes.LOCK_UNREADABLE, 0, reason="it is not JSON")
-    if not isinstance(content, dict) or "version" not in content:
-        return _refused(source, codes.LOCK_UNREADABLE, 0, reason="it is not a lock")
+    if not isinstance(content, dict) or not isinstance(content.get("version"), int):
+        return _refused(source, codes.LOCK_UNREADABLE, 0, reason="it is not a lock of reproc")
     if content["version"] != FORMAT:
-        return _refused(
-            source, codes.LOCK_VERSION, 0, found=ascii(content["version"])[:20], known=str(FORMAT)
-        )
+        facts = {"found": ascii(content["version"])[:20], "known": str(FORMAT)}
+        return _refused(source, codes.LOCK_VERSION, place(source.text, ("version",)), **facts)
     stated = content.pop("sha256", None)
     if stated != _own_digest(content):
-        return _refused(source, codes.LOCK_TAMPERED, source.text.find('"sha256"'))
+        return _refused(source, codes.LOCK_TAMPERED, place(source.text, ("sha256",)))
     try:
-        lock, found = decode.lock(content), decode.inputs(content)
+        found = LockFile(decode.lock(content), decode.inputs(content), decode.scheme(content), stated)
     except decode.Malformed as trouble:
-        return _refused(source, codes.LOCK_UNREADABLE, 0, reason=str(trouble))
-    return Outcome(LockFile(lock, found if content["inputs"].get("scheme") == SCHEME else (), stated))
+        at = place(source.text, trouble.path)
+        return _refused(source, codes.LOCK_UNREADABLE, at, reason=str(trouble))
+    return Outcome(found)
 
 
-def stale(lock_file: LockFile, requests: Sequence[TargetRequest]) -> tuple[str, ...]:
-    """What the lock does not answer any more, such as `python main of target cpu`; empty if it fits."""
-    asked = dict(inputs(requests))
-    told: list[str] = []
-    for target, sections in asked.items():
-        if target not in {t.name for t in lock_file.lock.targets}:
-            told.append(f"target {target}")
-            continue
-        told += (
-            f"{name} of target {target}"
-            for name, sha256 in sections
-            if lock_file.input(target, name) != sha256
-        )
-        gone = {name for name, _ in dict(lock_file.inputs).get(target, ())} - {name for name, _ in sections}
-        told += (f"{name} of target {target}" for name in sorted(gone))
-    told += (f"target {t.name}" for t in lock_file.lock.targets if t.name not in asked)
-    return tuple(told)
-
-
-def inputs(requests: Sequence[TargetRequest]) -> Inputs:
-    """The digests of what every section of every target asks for."""
-    return tuple((request.name, tuple(sorted(sections(request).items()))) for request in requests)
-
-
-def sections(request: TargetRequest) -> dict[str, str]:
-    """The sections of a target: `system`, `python NAME`, `code NAME`, `data NAME`, with their digests."""
-    found: dict[str, Any] = {
-        "system": [
-            request.platform,
-            _asked_base(request.base),
-            [_asked_layer(layer) for layer in request.apt],
-            *_given(as_of=request.as_of, sources=[_asked_source(source) for source in request.sources]),
-        ]
-    }
-    found |= {f"python {each.name}": [request.platform, _asked_python(each)] for each in request.python}
-    found |= {name: _asked_tree(tree) for name, tree in request.trees}
-    return {name: _digest([SCHEME, asked]) for name, asked in found.items()}
-
-
-def _asked_base(base: BaseRequest) -> list[Any]:
-    match base:
-        case BootstrapRequest():
-            return ["bootstrap", base.distribution, base.release]
-        case ImageRequest():
-            return ["image", base.reference, base.distribution, base.release]
-        case ArchiveRequest():
-            sha256 = base.sha256 and base.sha256.text
-            return ["archive", base.path, sha256, base.distribution, base.release]
-
-
-def _asked_layer(layer: AptRequest) -> list[Any]:
-    packages = sorted({item.text for item in layer.packages})
-    return [layer.name, layer.after, packages, *_given(recommends=layer.recommends)]
-
-
-def _asked_source(source: SourceRequest) -> list[Any]:
-    key = hashlib.sha256(source.key).hexdigest()
-    return [source.address, key, source.suite, list(source.components)]
-
-
-def _given(**more: Any) -> list[Any]:
-    """What is asked for beside the usual; nothing where nothing is, so that older digests hold."""
-    given = {name: value for name, value in more.items() if value}
-    return [given] if given else []
-
-
-def _asked_python(python: PythonRequest) -> list[Any]:
-    asked = sorted({item.text for item in python.requirements})
-    files = [[file.path, file.text] for file in python.files]
-    more = _given(
-        projects=[[file.path, file.text] for file in python.projects],
-        locks=[[file.path, file.text] for file in python.locks],
-        installs=[[each.name, _asked_tree(each.tree), each.project] for each in python.installs],
-        index=python.index,
-        built=list(python.built),
-        as_of=python.as_of,
-    )
-    return [python.version, python.interpreter, python.prefix, asked, files, list(python.libc), *more]
-
-
-def _asked_tree(tree: TreeRequest) -> list[Any]:
-    match tree:
-        case LocalRequest():
-            return ["local", tree.source, list(tree.exclude), tree.sha256 and tree.sha256.text, tree.size]
-        case GitRequest():
-            return ["git", tree.url, tree.kind, tree.ref, *_given(submodules=tree.submodules)]
-        case WebRequest():
-            sha256 = tree.sha256 and tree.sha256.text
-            return ["web", list(tree.urls), sha256, tree.size, tree.unpack, tree.strip]
-        case DoiRequest():
-            files = [[each.name, each.sha256 and each.sha256.text, each.size] for each in tree.files]
-            return ["doi", tree.doi, files, tree.sha256 and tree.sha256.text, tree.size, tree.unpack]
-        case SwhRequest():
-            return ["swh", tree.swhid]
+def _not_json(text: str, trouble: json.JSONDecodeError) -> str:
+    line = text.split("\n")[trouble.lineno - 1 : trouble.lineno]
+    if any(line and line[0].startswith(sign) for sign in ("<<<<<<<", "=======", ">>>>>>>")):
+        return "it holds what a merge left behind"
+    return "it is not JSON"
 
 
 def _digest(value: object) -> str:
@@ -208,9 +86,10 @@ def _own_digest(content: Mapping[str, Any]) -> str:
     return _digest({key: value for key, value in content.items() if key != "sha256"})
 
 
-def _refused(source: SourceFile, code: Code, offset: int, **facts: str) -> Outcome[LockFile]:
-    start = max(0, min(offset, len(source.text)))
-    told: Diagnostic = error(code, Span(source, start, min(start + 1, len(source.text))), **facts)
+def _refused(source: SourceFile, code: Code, at: int | tuple[int, int], **facts: str) -> Outcome[LockFile]:
+    start, end = at if isinstance(at, tuple) else (at, at + 1)
+    size = len(source.text)
+    told: Diagnostic = error(code, Span(source, min(start, size), min(end, size)), **facts)
     return Outcome(None, (told,))
 
 
@@ -221,6 +100,7 @@ def _encode(lock: Lock, found: Inputs) -> dict[str, Any]:
     return {
         "version": FORMAT,
         "time": lock.time,
+        **({"as-of": lock.as_of} if lock.as_of is not None else {}),
         "inputs": {"scheme": SCHEME, "targets": {target: dict(each) for target, each in found}},
         "archives": [
             {"name": a.name, "snapshot": a.snapshot, "confirmed": a.confirmed, "suites": dict(a.suites)}
@@ -354,6 +234,8 @@ def _tree(tree: SourceTree) -> dict[str, Any]:
                 "tree": tree.tree,
                 "sha256": tree.sha256,
                 **({"submodules": modules} if modules else {}),
+                **({"left-out": list(tree.left_out)} if tree.left_out else {}),
+                **({"large": [_large(each) for each in tree.large]} if tree.large else {}),
             }
         case WebTree():
             downloads = [_download(each) for each in tree.downloads]
@@ -368,6 +250,10 @@ def _tree(tree: SourceTree) -> dict[str, Any]:
             }
 
 
+def _large(file: LargeFile) -> dict[str, Any]:
+    return {"path": file.path, "sha256": file.sha256, "size": file.size}
+
+
 def _download(download: Download) -> dict[str, Any]:
     return {
         "path": download.path,
@@ -377,6 +263,7 @@ def _download(download: Download) -> dict[str, Any]:
         "size": download.size,
         "form": download.form,
         "strip": download.strip,
+        **({"inside": download.inside} if download.inside else {}),
     }
 
 

@@ -171,6 +171,15 @@ class Submodule:
 
 
 @record
+class LargeFile:
+    """A file that Git LFS keeps beside a repository."""
+
+    path: str
+    sha256: str
+    size: int
+
+
+@record
 class GitTree:
     """A commit."""
 
@@ -182,6 +191,10 @@ class GitTree:
     """Of the canonical tar archive."""
     submodules: tuple[Submodule, ...] = ()
     """Those that are included, sorted by path."""
+    left_out: tuple[str, ...] = ()
+    """The paths of those that are not, sorted; there an empty folder stands."""
+    large: tuple[LargeFile, ...] = ()
+    """Those that are included in the place of what points at them, sorted by path."""
 
 
 @record
@@ -193,13 +206,15 @@ class Download:
     name: str
     """Of its content, where that is one file."""
     urls: tuple[str, ...]
-    """Where it may be had, the best first."""
+    """Where it may be had, the best first: addresses, or a package's URL, which names no host."""
     sha256: str
     size: int
     form: str
     """How its content is packed: `file`, `tar`, `tar.gz`, `zip`, `gz`, …"""
     strip: int
     """How many top folders of an archive are left out."""
+    inside: str = ""
+    """The archive in the archive that is meant, if one is."""
 
     @property
     def single(self) -> bool:
@@ -261,3 +276,6 @@ class Lock:
     """Seconds since 1970-01-01 UTC; every archive as it stood then, and SOURCE_DATE_EPOCH of every build."""
     archives: tuple[Archive, ...]
     targets: tuple[LockedTarget, ...]
+    """By name."""
+    as_of: int | None = None
+    """The moment that was asked for when locking, in place of the spec's `as-of`."""

@@ -117,9 +117,17 @@ class Client:
             self._persist(lambda url: self._append(url, temporary), url)
             return store.adopt(temporary)
 
-    def object(self, url: str, *, post: bool = False) -> Any:
-        """The JSON that an address answers with; raises `Unreachable` or `NotServed`."""
-        response = self.request(url, {"Accept": "application/json"}, stream=True, post=post)
+    def object(
+        self, url: str, *, post: bool = False, question: object = None, form: str = "application/json"
+    ) -> Any:
+        """The JSON that an address answers with; raises `Unreachable` or `NotServed`.
+
+        A `question` is posted as JSON; `form` is the media type of both.
+        """
+        headers, asked = {"Accept": form}, None
+        if question is not None:
+            headers["Content-Type"], asked = form, json.dumps(question).encode()
+        response = self.request(url, headers, stream=True, post=post or asked is not None, content=asked)
         with response:
             if response.status_code >= 400:
                 raise NotServed(url, f"HTTP status {response.status_code}")
@@ -160,7 +168,13 @@ class Client:
         return session
 
     def request(
-        self, url: str, headers: dict[str, str], *, stream: bool = False, post: bool = False
+        self,
+        url: str,
+        headers: dict[str, str],
+        *,
+        stream: bool = False,
+        post: bool = False,
+        content: bytes | None = None,
     ) -> requests.Response:
         """One answer, whatever its status; raises `Unreachable`. Passing trouble is waited out."""
         import requests
@@ -173,7 +187,7 @@ class Client:
             try:
                 method = "POST" if post else "GET"
                 response = self.session().request(
-                    method, url, headers=headers, stream=stream, timeout=self.timeout
+                    method, url, headers=headers, data=content, stream=stream, timeout=self.timeout
                 )
             except requests.exceptions.SSLError as failure:
                 raise self._lose(host, "its certificate is not trusted") from failure

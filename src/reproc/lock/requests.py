@@ -9,7 +9,7 @@ from typing import TypeAlias
 from reproc import catalog
 from reproc.catalog import Toolchain
 from reproc.check import CheckedSpec, Target, place_of_python
-from reproc.check.tools import runtime_packages, tools_in_image, tools_of
+from reproc.check.tools import archived, runtime_packages, tools_in_image, tools_of
 from reproc.diagnostics import Diagnostic, Outcome, error
 from reproc.diagnostics.codes import rules as codes
 from reproc.folder import Folder, OutsideFolder
@@ -61,6 +61,8 @@ class AptRequest:
     after: str | None
     packages: tuple[Item, ...]
     recommends: bool = False
+    beside: tuple[str, ...] = ()
+    """Code names of the releases from which packages are taken that the base's own does not have."""
 
 
 @record
@@ -142,6 +144,9 @@ class GitRequest:
     ref: str
     origin: Span = field(compare=False, repr=False)
     submodules: bool = False
+    """With the repositories that it holds at some of its folders."""
+    lfs: bool = False
+    """With the files that Git LFS keeps beside it."""
 
 
 @record
@@ -155,6 +160,8 @@ class WebRequest:
     strip: int | None
     """How many top folders are left out; None leaves out a single one."""
     origin: Span = field(compare=False, repr=False)
+    inside: str | None = None
+    """The archive in the archive that is meant."""
 
 
 @record
@@ -205,6 +212,8 @@ class TargetRequest:
     sources: tuple[SourceRequest, ...] = ()
     as_of: int | None = None
     """The moment at which what is not pinned resolves; None is the moment of locking."""
+    at_run: frozenset[str] = frozenset()
+    """Those of the trees that are mounted when the image runs, and that no build needs."""
 
 
 SYSTEM = "system"
@@ -216,7 +225,7 @@ EVERY = ":all:"
 
 def toolset_name(tools: tuple[Toolchain, ...]) -> str:
     """The layer (and stage) of a set of tools: `tools-gcc-12`."""
-    return "-".join((TOOLS, *(tool.key for tool in tools)))
+    return "-".join((TOOLS, *(tool.key for tool in tools))).replace(".", "-")
 
 
 def requests(spec: CheckedSpec, folder: Folder) -> Outcome[tuple[TargetRequest, ...]]:
@@ -232,6 +241,7 @@ def _target(
     trees: list[tuple[str, TreeRequest]] = [(f"code {code.name}", _code(code)) for code in target.code]
     trees += [(f"data {data.name}", _data(data)) for data in target.data]
     trees += _files(target)
+    trees += _archived(target)
     return TargetRequest(
         name=target.name,
         platform=target.platform,
@@ -241,6 +251,7 @@ def _target(
         trees=tuple(sorted(trees, key=lambda pair: pair[0])),
         sources=_sources(target, folder, report),
         as_of=as_of,
+        at_run=frozenset(f"data {data.name}" for data in target.data if data.at == "run"),
     )
 
 
@@ -264,22 +275,27 @@ def _apt(target: Target) -> tuple[AptRequest, ...]:
     if target.packages or runtime:
         layers.append(AptRequest(SYSTEM, None, (*target.packages, *runtime), target.recommends))
         below = SYSTEM
+    toolsets: dict[str, AptRequest] = {}
     for build in target.builds:
         tools = tools_of(target, build)
-        if build.keep and tools and toolset_name(tools) not in {layer.name for layer in layers}:
+        if build.keep and tools:
             origin = build.using[0].origin if build.using else build.origin
-            packages = tuple(sorted({package for tool in tools for package in tool.packages}))
-            layers.append(AptRequest(toolset_name(tools), below, _items(packages, origin)))
-    inside = [package for tool in tools_in_image(target) for package in tool.packages]
+            layer = _tools_layer(toolset_name(tools), below, tools, origin)
+            toolsets.setdefault(layer.name, layer)
+    layers += (toolsets[name] for name in sorted(toolsets))
     if target.pythons and target.release:
         interpreter = f"python{target.release.python}-venv"
         layers.append(AptRequest(PYTHON, below, _items((interpreter,), target.pythons[0].origin)))
         below = PYTHON
-    if inside:
-        layers.append(
-            AptRequest(TOOLS, below, _items(tuple(sorted(set(inside))), target.toolchains[0].origin))
-        )
-    return tuple(layers)
+    if inside := tools_in_image(target):
+        layers.append(_tools_layer(TOOLS, below, inside, target.toolchains[0].origin))
+    return tuple(layer for layer in layers if layer.packages)
+
+
+def _tools_layer(name: str, below: str | None, tools: tuple[Toolchain, ...], origin: Span) -> AptRequest:
+    packages = tuple(sorted({package for tool in tools for package in tool.packages}))
+    beside = tuple(sorted({tool.release for tool in tools if tool.release}))
+    return AptRequest(name, below, _items(packages, origin), beside=beside)
 
 
 def _items(names: tuple[str, ...], origin: Span) -> tuple[Item, ...]:
@@ -391,7 +407,7 @@ def _code(code: Code) -> TreeRequest:
         return SwhRequest(code.swh.text, code.swh.origin)
     assert code.git is not None, "the rules ask for one source"
     kind, ref = next((kind, item) for kind in ("commit", "tag", "branch") if (item := getattr(code, kind)))
-    return GitRequest(code.git.text, kind, ref.text, code.git.origin, code.submodules)
+    return GitRequest(code.git.text, kind, ref.text, code.git.origin, code.submodules, code.lfs)
 
 
 def _data(data: Data) -> TreeRequest:
@@ -403,6 +419,26 @@ def _data(data: Data) -> TreeRequest:
     assert data.doi is not None, "the rules ask for a source"
     files = tuple(FileRequest(each.name, each.sha256, each.size, each.origin) for each in data.files)
     return DoiRequest(data.doi.text, files, data.sha256, data.size, data.unpack, data.doi.origin)
+
+
+def _archived(target: Target) -> list[tuple[str, TreeRequest]]:
+    """The tool chains that come as archives."""
+    return [
+        (
+            key,
+            WebRequest(
+                (tool.archive.text,),
+                tool.sha256,
+                None,
+                True,
+                tool.strip or 0,
+                tool.archive.origin,
+                tool.inside.text if tool.inside else None,
+            ),
+        )
+        for key, tool in archived(target)
+        if tool.archive is not None
+    ]
 
 
 def _files(target: Target) -> list[tuple[str, TreeRequest]]:

@@ -7,35 +7,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
-from reproc import catalog
 from reproc.diagnostics.codes import lock as codes
 from reproc.diagnostics.diagnostic import Diagnostic, Outcome, error, in_source_order
 from reproc.lock import archives, net
 from reproc.lock.archives import Site
 from reproc.lock.fetch import Fetching, together, workers
-from reproc.lock.file import LockFile, sections
 from reproc.lock.model import (
-    AptLayer,
     Archive,
     ArchiveBase,
     BootstrapBase,
-    Deb,
     ImageBase,
     Lock,
-    LockedBase,
     LockedTarget,
     PythonEnvironment,
     SourceTree,
 )
-from reproc.lock.problem import Problem, attempt, problem
-from reproc.lock.providers import apt, archive, bootstrap, doi, git, image, local, pypi, swh, web
+from reproc.lock.problem import Problem, attempt
+from reproc.lock.providers import apt, bootstrap, doi, git, local, pypi, swh, web
 from reproc.lock.requests import (
-    ArchiveRequest,
-    BaseRequest,
-    BootstrapRequest,
     DoiRequest,
     GitRequest,
-    ImageRequest,
     LocalRequest,
     PythonRequest,
     SwhRequest,
@@ -43,24 +34,14 @@ from reproc.lock.requests import (
     TreeRequest,
     WebRequest,
 )
+from reproc.lock.sections import SYSTEM, LockFile, sections
 from reproc.lock.store import Store, sha256_of
+from reproc.lock.systems import System, Systems
+from reproc.lock.update import NOTHING, Update, debs_of
 from reproc.progress import Progress
-from reproc.record import record, replace
+from reproc.record import replace
 
 T = TypeVar("T")
-
-
-@record
-class _System:
-    """A base and the layers on it; of a bootstrapped base the digest is not known yet."""
-
-    base: LockedBase
-    apt: tuple[AptLayer, ...]
-
-    @property
-    def debs(self) -> frozenset[Deb]:
-        own = self.base.debs if isinstance(self.base, BootstrapBase) else ()
-        return frozenset(own).union(*(layer.debs for layer in self.apt))
 
 
 _Asked: TypeAlias = tuple[object, ...]
@@ -75,24 +56,49 @@ def resolve(
     *,
     now: int,
     previous: LockFile | None = None,
-    update: bool = False,
+    update: Update = NOTHING,
+    as_of: int | None = None,
+    resolver: str = "python",
     site: Site | None = None,
 ) -> Outcome[Lock]:
-    """The lock of these requests.
+    """The lock of these requests, its targets by name.
 
-    Sections of `previous` whose requests are the same are kept as they are, unless `update`; folders beside
-    the spec are read in any case. The distribution's packages are all of one moment: if one target's have to
-    be resolved again, all are. The moment moves on only where a package is needed that the lock before did
-    not have.
+    Sections of `previous` whose requests are the same are kept as they are, unless `update` names them; folders
+    beside the spec are read in any case. In a section that is resolved again, packages stay at the versions that
+    they had, as far as they can and nobody asked for their update. The distribution's packages are all of one
+    moment: if one target's have to be resolved again, all are. The moment moves on only where a package is
+    needed that the lock before did not have. `as_of` stands in place of the spec's, also in later locks.
     """
-    as_of = next((request.as_of for request in requests), None)
-    if as_of is not None and as_of > now:
-        return Outcome(None, (error(codes.AS_OF_LATER, None, date=archives.day(as_of)),))
-    moment = now if as_of is None else as_of
-    run = _Run(folder, store, progress, site or Site(), moment, previous, update, past=as_of is not None)
-    found = attempt(lambda: run.lock(requests))
+    before = previous.lock.as_of if previous is not None and not update.everything else None
+    chosen = before if as_of is None else as_of
+    asked = {request.name: sections(request) for request in requests}
+    if chosen is not None:
+        requests = [_as_of(request, chosen) for request in requests]
+    moment = next((request.as_of for request in requests), None)
+    if moment is not None and moment > now:
+        return Outcome(None, (error(codes.AS_OF_LATER, None, date=archives.day(moment)),))
+    run = _Run(
+        folder,
+        store,
+        progress,
+        site or Site(),
+        now if moment is None else moment,
+        previous,
+        update,
+        asked,
+        past=moment is not None,
+        moved=chosen != before,
+        resolver=resolver,
+    )
+    found = attempt(lambda: run.lock(sorted(requests, key=lambda request: request.name)))
     told = together(in_source_order((*run.told, *found.diagnostics)))
-    return Outcome(found.value, told)
+    return Outcome(replace(found.value, as_of=chosen) if found.value else None, told)
+
+
+def _as_of(request: TargetRequest, moment: int) -> TargetRequest:
+    return replace(
+        request, as_of=moment, python=tuple(replace(each, as_of=moment) for each in request.python)
+    )
 
 
 @dataclass
@@ -103,23 +109,32 @@ class _Run:
     site: Site
     now: int
     previous: LockFile | None
-    update: bool
+    update: Update
+    asked: Mapping[str, Mapping[str, str]]
+    """For every target, the digests of what its sections ask for."""
     past: bool = False
-    """Whether `now` is what the spec says, and not the moment of locking."""
+    """Whether `now` is a day that was asked for, and not the moment of locking."""
+    moved: bool = False
+    """Whether that day was another one before."""
+    resolver: str = "python"
     told: list[Diagnostic] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.client = net.Client()
         self.fetching = Fetching(self.store, self.site, self.client, self.progress)
         self.archives = apt.Archives(self.site, self.client, self.store, self.now, self.past)
+        old = self.previous.lock if self.previous is not None and not self.update.everything else None
+        self.systems = Systems(
+            self.folder, self.site, self.client, self.store, self.archives, old, self.update, self.resolver
+        )
 
     def lock(self, requests: Sequence[TargetRequest]) -> Outcome[Lock]:
         """What is independent of everything else first, side by side; then the bootstrapped bases."""
-        keep_systems = all(self._kept(request, "system") is not None for request in requests)
+        keep_systems = all(self._kept(request, SYSTEM) is not None for request in requests)
         work: _Work = {}
         for request in requests:
             if not keep_systems:
-                work[_system_key(request)] = lambda r=request: Outcome(self._system(r))  # type: ignore[misc]
+                work[_system_key(request)] = lambda r=request: self.systems.lock(r)  # type: ignore[misc]
             for each in request.python:
                 if not each.installs and self._kept(request, f"python {each.name}") is None:
                     work[(request.platform, each)] = lambda r=request, e=each: self._python(e, r, {})  # type: ignore[misc]
@@ -163,29 +178,48 @@ class _Run:
         return {key: outcome.value for key, outcome in outcomes.items()}
 
     def _kept(self, request: TargetRequest, section: str) -> LockedTarget | None:
-        """The target of the lock before, if what this section asks for is the same."""
-        if self.previous is None or self.update:
+        """The target of the lock before, if this section asks for the same and nobody asked for its update."""
+        kept = self.previous.target(request.name) if self.previous is not None else None
+        if self.previous is None or kept is None or self.update.moves(kept, section):
             return None
-        if self.previous.input(request.name, section) != sections(request)[section]:
+        if self.previous.input(request.name, section) != self.asked[request.name][section]:
             return None
-        kept = next((t for t in self.previous.lock.targets if t.name == request.name), None)
-        if section == "system" and kept is not None and isinstance(kept.base, ArchiveBase):
+        if self.moved and section.partition(" ")[0] in (SYSTEM, "python"):
+            return None
+        if section == SYSTEM and isinstance(kept.base, ArchiveBase):
             path = self.folder / kept.base.path
             return kept if path.is_file() and sha256_of(path) == kept.base.sha256 else None
         return kept
 
+    def _projects(self, asked: PythonRequest, request: TargetRequest) -> Mapping[str, str]:
+        """The versions at which an environment's Python packages stay, by name."""
+        if self.previous is None or self.update.everything or self.past:
+            return {}
+        if f"python {asked.name}" in self.update.sections:
+            return {}
+        locked = self.previous.target(request.name)
+        old = next((each for each in locked.python if each.name == asked.name), None) if locked else None
+        return {w.name: w.version for w in old.wheels if w.name not in self.update.projects} if old else {}
+
     def _target(
         self, request: TargetRequest, found: Mapping[_Asked, Any], keep_systems: bool
     ) -> LockedTarget:
-        kept = self._kept(request, "system") if keep_systems else None
-        system: _System = _System(kept.base, kept.apt) if kept else found[_system_key(request)]
+        kept = self._kept(request, SYSTEM) if keep_systems else None
+        system: System = System(kept.base, kept.apt) if kept else found[_system_key(request)]
         python = tuple(
             found.get((request.platform, each)) or self._old_python(request, each) for each in request.python
         )
         trees = tuple(
             (name, found.get((tree,)) or self._old_tree(request, name)) for name, tree in request.trees
         )
-        return LockedTarget(request.name, request.platform, system.base, system.apt, python, trees)
+        return LockedTarget(
+            request.name,
+            request.platform,
+            system.base,
+            system.apt,
+            tuple(sorted(python, key=lambda each: each.name)),
+            trees,
+        )
 
     def _old_python(self, request: TargetRequest, asked: PythonRequest) -> PythonEnvironment:
         kept = self._kept(request, f"python {asked.name}")
@@ -197,64 +231,20 @@ class _Run:
         assert kept is not None, "what is not kept was resolved"
         return dict(kept.trees)[name]
 
-    def _system(self, request: TargetRequest) -> _System:
-        architecture = archives.architecture(request.platform)
-        if architecture is None:
-            known = ", ".join(f"`{p}`" for p in archives.platforms())
-            raise problem(codes.PLATFORM, request.base.origin, platform=request.platform, known=known)
-        match request.base:
-            case BootstrapRequest() as asked:
-                release = _release(asked.distribution, asked.release, asked)
-                bootstrap.runs_here(asked, request.platform)
-                universe = self.archives.universe(release, architecture, request.sources)
-                installed = apt.basic_closure(self.archives.universe(release, architecture), release)
-                base: LockedBase = BootstrapBase(
-                    asked.distribution,
-                    asked.release,
-                    apt.debs(installed.values()),
-                    "",
-                    "",
-                    0,
-                )
-                return _System(base, apt.layers(universe, release, installed, request.apt))
-            case ImageRequest() as asked:
-                if self.past and "@" not in asked.reference:
-                    self.told.append(error(codes.AS_OF_IMAGE, asked.origin, reference=asked.reference))
-                found = image.lock(
-                    asked.reference, asked.origin, request.platform, self.client, self.site, self.store
-                )
-                return self._on_image(found, asked, request, architecture)
-            case ArchiveRequest() as asked:
-                kept = archive.lock(asked, self.folder, request.platform, self.store)
-                return self._on_image(kept, asked, request, architecture)
-
-    def _on_image(
-        self,
-        base: ImageBase | ArchiveBase,
-        asked: ImageRequest | ArchiveRequest,
-        request: TargetRequest,
-        architecture: str,
-    ) -> _System:
-        if not request.apt:
-            return _System(base, ())
-        release = _release(asked.distribution or "", asked.release or "", asked)
-        universe = self.archives.universe(release, architecture, request.sources)
-        installed = image.installed(base, self.store, asked.origin)
-        return _System(base, apt.layers(universe, release, installed, request.apt))
-
     def _python(
         self, asked: PythonRequest, request: TargetRequest, trees: Mapping[str, str]
     ) -> Outcome[PythonEnvironment]:
-        return pypi.lock(asked, request.platform, self.client, self.site, self.store, trees)
+        held = self._projects(asked, request)
+        return pypi.lock(asked, request.platform, self.client, self.site, self.store, trees, held)
 
     def _tree(self, asked: TreeRequest) -> Outcome[Any]:
         match asked:
             case LocalRequest():
                 return Outcome(local.lock(asked, self.folder, self.store))
             case GitRequest():
-                return git.lock(asked, self.store)
+                return git.lock(asked, self.store, self.client)
             case WebRequest():
-                return web.lock(asked, self.client, self.store)
+                return web.lock(asked, self.client, self.store, self.site)
             case DoiRequest():
                 return doi.lock(asked, self.client, self.site, self.store)
             case SwhRequest():
@@ -266,10 +256,10 @@ class _Run:
             old = self.previous.lock
             if keep_systems:
                 return old.time, old.archives
-            had = frozenset[Deb]().union(*(_System(t.base, t.apt).debs for t in old.targets))
+            had = frozenset(deb for target in old.targets for deb in debs_of(target))
             images = {t.base for t in old.targets if isinstance(t.base, ImageBase)}
             same_images = all(t.base in images for t in targets if isinstance(t.base, ImageBase))
-            if same_images and all(_System(t.base, t.apt).debs <= had for t in targets):
+            if same_images and all(had.issuperset(debs_of(target)) for target in targets):
                 return old.time, old.archives
         return self.now, self._confirmed(self.archives.used())
 
@@ -330,13 +320,3 @@ class _Run:
 
 def _system_key(request: TargetRequest) -> _Asked:
     return (request.platform, request.base, request.apt, request.sources)
-
-
-def _release(distribution: str, name: str, asked: BaseRequest) -> catalog.Release:
-    found = catalog.release(distribution, name)
-    if found is None:
-        known = ", ".join(f"`{each.codename}`" for each in catalog.releases(distribution)) or "none"
-        raise problem(
-            codes.UNKNOWN_RELEASE, asked.origin, distribution=distribution, release=name, known=known
-        )
-    return found

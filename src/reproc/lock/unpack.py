@@ -173,6 +173,22 @@ def unpacked(
         raise source.refused("it is encrypted") from trouble
 
 
+@contextmanager
+def unpacked_inside(source: Source, form: str, path: str, store: Store) -> Iterator[tuple[Source, str]]:
+    """The archive that lies at a path of another one, and how it is packed; raises `Problem`."""
+    with unpacked(source, form, 0, store) as (members, _):
+        found = next((each for each in members if each.entry.path == path), None)
+        if found is None or found.open is None:
+            raise source.refused(f"there is no file `{path}` in it")
+        with store.temporary() as temporary:
+            with found.open() as content, temporary.open("wb") as out:
+                shutil.copyfileobj(content, out, _CHUNK)
+            yield (
+                Source(temporary, f"{source.name}, {path}", source.origin, source.limits),
+                form_of(temporary),
+            )
+
+
 def _plain(path: Path) -> tar.Member:
     return tar.Member(TreeEntry("", False, None), tar.of_file(path), path.stat().st_size)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 
 from reproc.diagnostics.codes import lock as codes
@@ -17,8 +17,11 @@ from reproc.lock.store import Store, sha256_of
 BASE = "base.tar"
 
 
-def inputs(target: LockedTarget) -> tuple[Input, ...]:
-    """Every file below `inputs/` that a vendored build of the target needs, sorted by path."""
+def inputs(target: LockedTarget, without: Container[str] = ()) -> tuple[Input, ...]:
+    """Every file below `inputs/` that a vendored build of the target needs, sorted by path.
+
+    `without` holds the keys of trees that it does not need.
+    """
     found = [Input(BASE, base_digest(target.base))]
     for layer in target.apt:
         found += (Input(f"{debs_folder(layer.name)}/{deb_name(deb)}", deb.sha256) for deb in layer.debs)
@@ -28,7 +31,7 @@ def inputs(target: LockedTarget) -> tuple[Input, ...]:
         for tools in environment.tools:
             folder = tools_folder(environment.name, tools.project)
             found += (Input(f"{folder}/{wheel.filename}", wheel.sha256) for wheel in tools.wheels)
-    found += (Input(tree_path(key), tree.sha256) for key, tree in target.trees)
+    found += (Input(tree_path(key), tree.sha256) for key, tree in target.trees if key not in without)
     return tuple(sorted(found, key=lambda each: each.path))
 
 

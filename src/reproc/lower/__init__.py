@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reproc.graph import BuildGraph, Input
 from reproc.lock.requests import BootstrapRequest, TargetRequest
-from reproc.lower import packages
+from reproc.lower import mounts, packages
 from reproc.lower.base import base_archive, base_stage
 from reproc.lower.builds import build_stage
 from reproc.lower.environment import base_environment
@@ -45,4 +45,4 @@ def _notes(work: Work) -> list[str]:
         notes.append(f"Locked: every archive as it stood at {packages.day(work.plan.epoch)}.")
     if work.shape is Shape.STANDALONE and isinstance(work.request.base, BootstrapRequest):
         notes.append("The base is bootstrapped: run `sh containers/bootstrap.sh` once before.")
-    return notes
+    return notes + mounts.notes(mounts.mounted(work.plan, work.request))

@@ -32,7 +32,7 @@ _PERL = "command -v perl > /dev/null || { echo 'reproc: this needs perl, which t
 def adapted(plan: Plan, request: TargetRequest, shape: Shape, key: str) -> list[Step]:
     """The steps that follow the one that puts `code NAME` or `data NAME` at its place."""
     block = _block(plan.target, key)
-    path = _path(plan, request, key, block)
+    path = path_of(plan, request, key)
     steps: list[Step] = []
     if isinstance(block, model.Code):
         steps += _patched(plan, shape, key, path, block)
@@ -49,8 +49,9 @@ def _block(target: Target, key: str) -> model.Code | model.Data:
     return next(each for each in blocks if each.name == name)
 
 
-def _path(plan: Plan, request: TargetRequest, key: str, block: model.Code | model.Data) -> str:
-    """Where it lies: a directory, or the one file itself."""
+def path_of(plan: Plan, request: TargetRequest, key: str) -> str:
+    """Where code or data lies: a directory, or the one file itself."""
+    block = _block(plan.target, key)
     where = place_of_code(block) if isinstance(block, model.Code) else place_of_data(block)
     if not where.endswith("/"):
         return where

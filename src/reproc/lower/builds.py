@@ -12,6 +12,10 @@ from reproc.lower.stages import BuildStage, build_stages, inputs_of
 from reproc.lower.work import Work
 from reproc.source import Span
 from reproc.target import quote
+from reproc.target.quoting import words
+
+ARCHIVES = "/opt/reproc/toolchains"
+"""Where tool chains lie that come as archives."""
 
 
 def build_stage(work: Work, stage: BuildStage, earlier: list[Stage]) -> Stage:
@@ -21,8 +25,7 @@ def build_stage(work: Work, stage: BuildStage, earlier: list[Stage]) -> Stage:
     origin = first.using[0].origin if first.using else first.origin
     steps: list[Step] = []
     if stage.toolset:
-        steps += work.apt(stage.toolset, f"tool chain {', '.join(tool.key for tool in tools)}", origin)
-        steps += tool_links(tools, origin)
+        steps += tool_steps(work, stage.toolset, tools, origin)
     common = apply(work.target.environment, ("both",), work.environment)
     if variables := changed(common, work.environment):
         steps.append(SetEnv("environment", variables, environment_origin(work.target)))
@@ -50,15 +53,77 @@ def kept(work: Work, name: str, stages: list[Stage]) -> CopyKept:
     return CopyKept(f"kept by build {name}", stage, tuple(path.text for path in build.keep), origin)
 
 
-def tool_links(tools: tuple[catalog.Toolchain, ...], origin: Span | None) -> list[Step]:
-    """A private directory with the tools' commands under their plain names."""
+def tool_steps(work: Work, layer: str, tools: tuple[catalog.Toolchain, ...], origin: Span) -> list[Step]:
+    """What brings tool chains, and the private directories with their commands under plain names."""
+    names = ", ".join(tool.key for tool in tools)
+    steps = work.apt(layer, f"tool chain {names}", origin)
     lines: list[str] = []
     for tool in tools:
-        directory = f"{TOOLS_DIRECTORY}/{tool.key}"
-        lines.append(f"mkdir -p {directory}")
-        lines += [f"ln -s {quote(path)} {quote(f'{directory}/{name}')}" for name, path in tool.commands]
-    title = f"commands of {', '.join(tool.key for tool in tools)}"
-    return [Run(title, tuple(lines), origin=origin)] if lines else []
+        if tool.archive is not None:
+            steps.append(work.unpacked(f"toolchain {tool.key}", f"{ARCHIVES}/{tool.key}", origin))
+            lines += _linked_programs(tool, tool.archive)
+        else:
+            lines += _linked_commands(tool)
+    lines += (line for tool in tools for line in _asked(tool))
+    return [*steps, Run(f"commands of {names}", tuple(lines), origin=origin)]
+
+
+def _linked_commands(tool: catalog.Toolchain) -> list[str]:
+    directory = f"{TOOLS_DIRECTORY}/{tool.key}"
+    links = [f"ln -s {quote(path)} {quote(f'{directory}/{name}')}" for name, path in tool.commands]
+    return [f"mkdir -p {directory}", *links]
+
+
+def _linked_programs(tool: catalog.Toolchain, parts: catalog.Archived) -> list[str]:
+    """Lines that link an archive's programs without the prefix that names a platform (`x86_64-linux-gnu-gcc`).
+
+    A compiler gets a script that tells it where the libc is: its own, or the base's, of whose folders one for a
+    single architecture a compiler from elsewhere knows nothing (wiki.debian.org/Multiarch).
+    """
+    directory, top = f"{TOOLS_DIRECTORY}/{tool.key}", f"{ARCHIVES}/{tool.key}"
+    said = quote(f"reproc: there are no programs in `{parts.bin}` of the archive of {tool.key}")
+    if parts.sysroot is not None:
+        where = [f"options={quote(f'--sysroot={top}/{parts.sysroot}')}"]
+    else:
+        where = [
+            "libc=$(dirname /usr/lib/*-linux-gnu*/crt1.o)",
+            'options="-B$libc -idirafter /usr/include/${libc##*/}"',
+        ]
+    return [
+        f'if [ -z "$(find {quote(f"{top}/{parts.bin}")} -type f -perm -u=x)" ]; then',
+        f"    echo {said} >&2; exit 1",
+        "fi",
+        f"mkdir -p {directory}",
+        *where,
+        f"for program in {quote(f'{top}/{parts.bin}')}/*; do",
+        "    name=${program##*/}",
+        "    name=${name#*-linux-*-}",
+        f'    rm -f "{directory}/$name"',
+        '    case "$name" in',
+        "        cc | c++ | cpp | gcc | g++ | gfortran)",
+        f'            printf \'#!/bin/sh\\nexec %s %s "$@"\\n\' "$program" "$options" > "{directory}/$name"',
+        f'            chmod 755 "{directory}/$name" ;;',
+        f'        *) ln -s "$program" "{directory}/$name" ;;',
+        "    esac",
+        "done",
+        *(
+            f"if [ ! -e {directory}/{plain} ] && [ -e {directory}/{name} ]; then "
+            f"ln -s {name} {directory}/{plain}; fi"
+            for plain, name in (("cc", "gcc"), ("c++", "g++"))
+        ),
+    ]
+
+
+def _asked(tool: catalog.Toolchain) -> tuple[str, ...]:
+    """Lines that end the build unless the tool says itself that it has the version it should have."""
+    if not tool.asks:
+        return ()
+    command = quote(f"{TOOLS_DIRECTORY}/{tool.key}/{tool.variables[0][1]}")
+    said = quote(f"reproc: {tool.name} should be {tool.version}, and says that it is")
+    return (
+        f"found=$({command} {words(*tool.asks)})",
+        f'case "$found." in {tool.version}.*) ;; *) echo {said} "$found" >&2; exit 1 ;; esac',
+    )
 
 
 def scripts(work: Work, build: model.Build, seen: dict[str, str]) -> list[Step]:
@@ -69,6 +134,8 @@ def scripts(work: Work, build: model.Build, seen: dict[str, str]) -> list[Step]:
     own = {**seen, "PATH": ":".join((*directories, seen["PATH"]))}
     for tool in tools:
         own |= {name: f"{TOOLS_DIRECTORY}/{tool.key}/{command}" for name, command in tool.variables}
+        if tool.archive is not None:
+            own[f"{tool.name.upper()}_HOME"] = f"{ARCHIVES}/{tool.key}"
     own = apply(target.environment, ("build",), own)
     own = apply(build.env.entries if build.env else (), ("both", "build"), own)
     return [

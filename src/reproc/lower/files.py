@@ -6,7 +6,6 @@ from pathlib import PurePosixPath
 
 from reproc import model
 from reproc.check import Target
-from reproc.check.rules.files import place_of_file
 from reproc.graph import MOUNT, CopyFile, Run, Step
 from reproc.lock.paths import tree_path
 from reproc.lower.plan import Plan, Shape
@@ -32,7 +31,7 @@ def file_steps(plan: Plan, shape: Shape) -> list[Step]:
     """The files beside the spec, each at its place, with its mode and owner."""
     steps: list[Step] = []
     for file in plan.target.files:
-        path = place_of_file(file)
+        path = file.place
         title = f"file {file.path}"
         steps.append(put_file(plan, shape, f"file {file.path}", path, title, file.origin))
         lines = [] if file.owner is None else [f"chown {owner(plan.target, file.owner)} {quote(path)}"]

@@ -36,7 +36,9 @@ def hardware_variables(target: Target) -> dict[str, str]:
     """
     if target.cuda is None:
         return {}
-    demand = f"driver{target.cuda.driver.text}" if target.cuda.driver else f"cuda>={_minor(target.cuda.version)}"
+    demand = (
+        f"driver{target.cuda.driver.text}" if target.cuda.driver else f"cuda>={_minor(target.cuda.version)}"
+    )
     return {
         "NVIDIA_VISIBLE_DEVICES": "all",
         "NVIDIA_DRIVER_CAPABILITIES": "compute,utility",

@@ -12,10 +12,11 @@ from reproc.lock.model import ImageBase
 from reproc.lock.requests import PYTHON, TOOLS
 from reproc.lower import packages
 from reproc.lower.apps import activation, activation_files, app_files
-from reproc.lower.builds import kept, scripts, tool_links
+from reproc.lower.builds import kept, scripts, tool_steps
 from reproc.lower.environment import apply, changed, environment_origin, image_path
 from reproc.lower.files import directory_steps, file_steps, user_steps, workdir_steps
 from reproc.lower.hardware import hardware_labels, hardware_variables
+from reproc.lower.mounts import mount_points, mounted
 from reproc.lower.plan import Plan
 from reproc.lower.projects import project_steps
 from reproc.lower.stages import inputs_of, parents_first
@@ -29,8 +30,7 @@ def image_stage(work: Work, stages: list[Stage]) -> tuple[Stage, Runtime]:
     steps: list[Step] = [*work.apt(PYTHON, "Python", python), *_python(work)]
     if inside := tools_in_image(target):
         origin = target.toolchains[0].origin
-        steps += work.apt(TOOLS, f"tool chain {', '.join(tool.key for tool in inside)}", origin)
-        steps += tool_links(inside, origin)
+        steps += tool_steps(work, TOOLS, inside, origin)
     steps += [kept(work, build.name, stages) for build in target.builds if build.keep]
     given = {**hardware_variables(target), **work.environment}
     with_path = {**given, "PATH": image_path(target, work.environment["PATH"])}
@@ -39,6 +39,7 @@ def image_stage(work: Work, stages: list[Stage]) -> tuple[Stage, Runtime]:
         steps.append(SetEnv("environment", variables, environment_origin(target)))
     steps += [*user_steps(target), *directory_steps(target)]
     steps += [step for key in _keys(work) for step in work.placed(key)]
+    steps += mount_points(mounted(work.plan, work.request))
     steps += file_steps(work.plan, work.shape)
     steps += project_steps(work)
     for build in target.builds:
@@ -57,7 +58,7 @@ def _keys(work: Work) -> list[str]:
     taken = {key for build in target.builds if build.keep for key in inputs_of(target, build)}
     taken -= {key for build in target.builds if not build.keep for key in inputs_of(target, build)}
     taken -= {f"code {item.text}" for python in target.pythons for item in python.install}
-    places = {f"data {each.name}": place_of_data(each) for each in target.data}
+    places = {f"data {each.name}": place_of_data(each) for each in target.data if each.at != "run"}
     places |= {f"code {each.name}": place_of_code(each) for each in target.code}
     return parents_first(
         {key: place for key, place in places.items() if key not in taken or key.startswith("data ")}

@@ -28,8 +28,8 @@ from reproc.source import Span
 from reproc.target import quote
 
 
-def place(plan: Plan, request: TargetRequest, shape: Shape, key: str) -> Step:
-    """The step that puts code or data at its place; `key` is `code NAME` or `data NAME`."""
+def place(plan: Plan, request: TargetRequest, shape: Shape, key: str) -> list[Step]:
+    """The steps that put code or data at its place; `key` is `code NAME` or `data NAME`."""
     kind, _, name = key.partition(" ")
     blocks: tuple[model.Code | model.Data, ...] = plan.target.code if kind == "code" else plan.target.data
     block = next(each for each in blocks if each.name == name)
@@ -38,19 +38,33 @@ def place(plan: Plan, request: TargetRequest, shape: Shape, key: str) -> Step:
     asked = dict(request.trees)[key]
     entries = plan.entries(key)
     if isinstance(asked, WebRequest | DoiRequest | SwhRequest):
-        return _from_outside(plan, shape, key, where, asked, tree, block.origin)
+        return [from_outside(plan, shape, key, where, asked, tree, block.origin)]
     if isinstance(asked, LocalRequest) and len(entries) == 1 and not entries[0].path:
         path = where + PurePosixPath(asked.source).name if where.endswith("/") else where
         if shape is Shape.VENDORED:
-            return _unpack_file(key, path, entries[0].executable, block.origin)
-        return CopyFile(key, asked.source, path, entries[0].executable, block.origin)
+            return [_unpack_file(key, path, entries[0].executable, block.origin)]
+        return [CopyFile(key, asked.source, path, entries[0].executable, block.origin)]
     where = where.rstrip("/")
     if shape is Shape.VENDORED:
-        return _unpack(key, where, block.origin)
+        return [_unpack(key, where, block.origin)]
     if isinstance(asked, GitRequest):
-        commit = tree.commit if isinstance(tree, GitTree) else asked.ref
-        return FetchGit(key, asked.url, commit, where, block.origin)
-    return CopyIn(key, asked.source, tuple(entry.path for entry in entries), where, block.origin)
+        return _fetched(key, asked, tree if isinstance(tree, GitTree) else None, where, block.origin)
+    return [CopyIn(key, asked.source, tuple(entry.path for entry in entries), where, block.origin)]
+
+
+def _fetched(key: str, asked: GitRequest, tree: GitTree | None, where: str, origin: Span) -> list[Step]:
+    """A commit, and each of its submodules as a commit of its own: whatever `.gitmodules` says, this is fetched."""
+    if tree is None:
+        return [FetchGit(key, asked.url, asked.ref, where, alone=True, origin=origin)]
+    # one that holds others comes before them
+    inner = [(each.path, each.url, each.commit) for each in tree.submodules]
+    places = [path for path, _, _ in inner] + list(tree.left_out)
+    steps: list[Step] = []
+    for path, url, commit in [("", tree.url, tree.commit), *inner]:
+        alone = any(each != path and each.startswith(f"{path}/" if path else "") for each in places)
+        title = f"{key}, its submodule {path}" if path else key
+        steps.append(FetchGit(title, url, commit, f"{where}/{path}".rstrip("/"), alone=alone, origin=origin))
+    return steps
 
 
 def _archive(key: str) -> str:
@@ -74,7 +88,7 @@ def _unpack_file(key: str, path: str, executable: bool, origin: Span) -> Run:
     return Run(key, lines, mounts=(_archive(key),), origin=origin)
 
 
-def _from_outside(
+def from_outside(
     plan: Plan,
     shape: Shape,
     key: str,
@@ -83,6 +97,7 @@ def _from_outside(
     tree: SourceTree | None,
     origin: Span,
 ) -> Run:
+    """The step that puts what was fetched by address, or kept elsewhere, at its place."""
     if shape is Shape.STANDALONE:
         apt = plan.target.release is not None
         match asked, tree:
@@ -107,12 +122,27 @@ def refusals(request: TargetRequest, locked: LockedTarget | None) -> Iterator[Di
     if locked is None:
         yield from needing_lock(request)
     for key, asked in request.trees:
+        if key in request.at_run:
+            continue
         if isinstance(asked, DoiRequest) and locked is None:
             yield error(codes.DOI_WITHOUT_LOCK, asked.origin, what=key)
+        elif isinstance(asked, GitRequest):
+            yield from _git_refusals(key, asked, dict(locked.trees)[key] if locked else None)
         elif isinstance(asked, SwhRequest):
             yield error(codes.ONLY_VENDORED, asked.origin, what=key, reason="is made ready by a service")
+        elif isinstance(asked, WebRequest) and asked.urls[0].startswith("pkg:"):
+            yield error(codes.ONLY_VENDORED, asked.origin, what=key, reason="comes from a package registry")
     if isinstance(request.base, ArchiveRequest):
         plain = locked is None or (isinstance(locked.base, ArchiveBase) and locked.base.plain)
         if not plain:
             facts = {"what": request.base.path, "reason": "is an image in layers"}
             yield error(codes.ONLY_VENDORED, request.base.origin, **facts)
+
+
+def _git_refusals(key: str, asked: GitRequest, tree: SourceTree | None) -> Iterator[Diagnostic]:
+    """Submodules, and the files of Git LFS, are known to a lock; the latter need somebody who asks a service."""
+    if isinstance(tree, GitTree):
+        if tree.large:
+            yield error(codes.ONLY_VENDORED, asked.origin, what=key, reason="has files that Git LFS keeps")
+    elif asked.submodules or asked.lfs:
+        yield error(codes.GIT_WITHOUT_LOCK, asked.origin, what=key)

@@ -15,6 +15,8 @@ from reproc.lower.plan import Shape
 from reproc.source import Span
 from reproc.target import quote
 
+PIP_SETTINGS = "pip.conf"
+"""What whoever builds may give to the steps that ask an index: their own mirror, their own certificates."""
 PIP = "--quiet --disable-pip-version-check --no-cache-dir"
 VOLATILE = (
     "/var/cache/apt/pkgcache.bin",
@@ -72,13 +74,29 @@ def install_floating_debs(request: AptRequest, title: str, origin: Span | None) 
     recommends = "--install-recommends" if request.recommends else "--no-install-recommends"
     lines = (
         "export DEBIAN_FRONTEND=noninteractive",
+        *(line for release in request.beside for line in _beside(release)),
         "apt-get update -qq",
         f"apt-get install -y -qq {recommends} {names}",
         "apt-get clean",
         "find /var/lib/apt/lists -type f -delete",
+        *(["rm -f /etc/apt/sources.list.d/reproc-* /etc/apt/preferences.d/reproc"] if request.beside else []),
         _forget(),
     )
     return Run(title, lines, network=True, origin=origin)
+
+
+def _beside(release: str) -> tuple[str, ...]:
+    """Lines that make another release's packages known wherever the base's own come from, and rank them lower."""
+    rewrite = f"s/$VERSION_CODENAME/{release}/g"
+    return (
+        ". /etc/os-release",
+        "for list in /etc/apt/sources.list /etc/apt/sources.list.d/*; do",
+        '    case "${list##*/}" in reproc-* | "*") continue ;; esac',
+        '    if [ ! -f "$list" ]; then continue; fi',
+        f'    sed "{rewrite}" "$list" > "/etc/apt/sources.list.d/reproc-{release}-${{list##*/}}"',
+        "done",
+        f"printf 'Package: *\\nPin: release n={release}*\\nPin-Priority: 100\\n\\n' >> /etc/apt/preferences.d/reproc",
+    )
 
 
 def _forget() -> str:
@@ -103,7 +121,7 @@ def install_wheels(
     if shape is Shape.VENDORED:
         return (write, Run(title, (make, install), mounts=(f"wheels/{locked.name}",), origin=origin))
     lines = (make, *download(pip, locked.index, directory, requirements), install, f"rm -rf {MOUNT}/wheels")
-    return (write, Run(title, lines, network=True, origin=origin))
+    return (write, Run(title, lines, network=True, settings=(PIP_SETTINGS,), origin=origin))
 
 
 def is_built(wheel: Wheel) -> bool:
@@ -118,12 +136,18 @@ def pinned(wheel: Wheel) -> str:
 
 def download(
     pip: str, index: str | None, directory: str, requirements: str, forms: str = "--only-binary :all:"
-) -> tuple[str, str]:
+) -> tuple[str, str, str]:
     """Fetches what a requirements file names into a directory."""
     return (
         f"mkdir -p {directory}",
+        _with_settings(),
         f"{pip} download {PIP} {index_option(index)}--no-deps {forms} --require-hashes -d {directory} -r {requirements}",
     )
+
+
+def _with_settings() -> str:
+    """Makes pip read the settings of whoever builds, where they are given."""
+    return f"export PIP_CONFIG_FILE={MOUNT}/{PIP_SETTINGS}"
 
 
 def index_option(index: str | None) -> str:
@@ -149,9 +173,11 @@ def install_floating_python(request: PythonRequest, origin: Span | None) -> tupl
     )
     commands = (
         f"{request.interpreter} -m venv {request.prefix}",
+        _with_settings(),
         f"{request.prefix}/bin/pip install {PIP} {index_option(request.index)}--only-binary :all: -r {requirements}",
     )
-    return (write, Run(f"Python environment {request.prefix}", commands, network=True, origin=origin))
+    title = f"Python environment {request.prefix}"
+    return (write, Run(title, commands, network=True, settings=(PIP_SETTINGS,), origin=origin))
 
 
 def needing_lock(request: TargetRequest) -> Iterator[Diagnostic]:

@@ -12,7 +12,7 @@ from reproc.check.tools import default_tools
 from reproc.graph import MOUNT, Run, Step
 from reproc.lock.model import BuildTools, PythonEnvironment
 from reproc.lower.environment import TOOLS
-from reproc.lower.packages import PIP, download, is_built, pinned
+from reproc.lower.packages import PIP, PIP_SETTINGS, download, is_built, pinned
 from reproc.lower.plan import Shape
 from reproc.lower.work import Work
 from reproc.source import Span
@@ -53,7 +53,8 @@ def _project(work: Work, environment: PythonEnvironment, tools: BuildTools) -> R
     ]
     title = f"Python project {tools.project.removeprefix('code ')} in {environment.prefix}"
     if standalone:
-        return Run(title, tuple(lines), network=True, origin=_origin(work, environment, name))
+        settings, origin = (PIP_SETTINGS,), _origin(work, environment, name)
+        return Run(title, tuple(lines), network=True, settings=settings, origin=origin)
     return Run(title, tuple(lines), mounts=mounts, origin=_origin(work, environment, name))
 
 

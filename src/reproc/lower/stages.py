@@ -51,7 +51,7 @@ def _name(wanted: str, stages: list[BuildStage]) -> str:
 def inputs_of(target: Target, build: Build) -> tuple[str, ...]:
     """The keys of the code and data that a build sees: those it names, else those whose place holds it."""
     places = {f"code {each.name}": place_of_code(each) for each in target.code}
-    places |= {f"data {each.name}": place_of_data(each) for each in target.data}
+    places |= {f"data {each.name}": place_of_data(each) for each in target.data if each.at != "run"}
     if build.inputs:
         named = {item.text for item in build.inputs}
         chosen = {key: place for key, place in places.items() if key.partition(" ")[2] in named}

@@ -8,7 +8,7 @@ from reproc.graph import Step
 from reproc.lock.requests import TargetRequest
 from reproc.lower import packages
 from reproc.lower.adapt import adapted
-from reproc.lower.inputs import place
+from reproc.lower.inputs import from_outside, place
 from reproc.lower.plan import Plan, Shape
 from reproc.record import record
 from reproc.source import Span
@@ -40,10 +40,16 @@ class Work:
             return []
         return [packages.install_debs(locked, self.plan.archives, self.shape, title, origin)]
 
+    def unpacked(self, key: str, where: str, origin: Span) -> Step:
+        """The step that puts a tool chain's archive at its place."""
+        tree = dict(self.plan.locked.trees)[key] if self.plan.locked else None
+        asked = dict(self.request.trees)[key]
+        return from_outside(self.plan, self.shape, key, where, asked, tree, origin)
+
     def placed(self, key: str) -> list[Step]:
         """The steps that put code or data at its place and make of it what the spec says."""
-        step = place(self.plan, self.request, self.shape, key)
-        return [step, *adapted(self.plan, self.request, self.shape, key)]
+        steps = place(self.plan, self.request, self.shape, key)
+        return [*steps, *adapted(self.plan, self.request, self.shape, key)]
 
 
 def first(items: tuple[model.Item, ...]) -> Span | None:

@@ -22,10 +22,6 @@ class Code(Block):
     """Code: a folder beside the spec, a git repository, an archive, or a Software Heritage identifier."""
 
     named_by: ClassVar[tuple[str, ...]] = ("name",)
-    later: ClassVar[tuple[str, ...]] = (
-        "submodules",
-        "lfs",
-    )
     name: str = value(l.NAME, "a name, by which the spec calls it")
     local: Item | None = once("local", l.FILE, "a folder or file beside the spec")
     exclude: tuple[str, ...] = many("exclude", l.STRING, "patterns, as in .gitignore, of files to leave out")
@@ -62,7 +58,6 @@ class Data(Block):
     """Data: from beside the spec, from addresses that mirror each other, or from a DOI's record."""
 
     named_by: ClassVar[tuple[str, ...]] = ("name",)
-    later: ClassVar[tuple[str, ...]] = ("at",)
     name: str = value(l.NAME, "a name, by which the spec calls it")
     local: Item | None = once("local", l.FILE, "a folder or file beside the spec")
     urls: tuple[Item, ...] = many("url", l.LOCATED_URL, "the file's address, and its mirrors'")
@@ -82,13 +77,22 @@ class Data(Block):
 
 @record(kw_only=True)
 class File(Block):
-    """One small file beside the spec."""
+    """One small file beside the spec; one that lies at several places stands once for each."""
 
-    named_by: ClassVar[tuple[str, ...]] = ("path",)
+    named_by: ClassVar[tuple[str, ...]] = ("into",)
     path: Item = value(l.FILE, "the file beside the spec")
     into: str = needed("into", l.PLACE, "where it lies in the image")
     mode: int | None = once("mode", l.MODE, "its mode; 0644, or 0755 for a program, if not given")
     owner: str | None = once("owner", l.OWNER, "its owner")
+
+    @property
+    def place(self) -> str:
+        """Where it lies in the image; behind a final `/` it keeps its own name."""
+        return f"{self.into}{self.path.text.rpartition('/')[2]}" if self.into.endswith("/") else self.into
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        return (self.place,)
 
 
 @record(kw_only=True)

@@ -87,9 +87,22 @@ def _file(text: str) -> str:
     return "/".join(parts) or "."
 
 
+def _inside(text: str) -> str:
+    if text.startswith("/") or not re.fullmatch(r"[A-Za-z0-9._+/@-]+", text) or ".." in text.split("/"):
+        raise Unfit("is not a path inside of the archive, such as `usr/bin`")
+    return "/".join(part for part in text.split("/") if part not in ("", ".")) or "."
+
+
 def _no_line_breaks(text: str) -> str:
     if "\n" in text or "\r" in text:
         raise Unfit("holds a line break")
+    return text
+
+
+def _variable_value(text: str) -> str:
+    _no_line_breaks(text)
+    if re.search(r"[\x00-\x08\x0b-\x1f\x7f]", text):
+        raise Unfit("holds a control character, which no recipe can hold")
     return text
 
 
@@ -197,6 +210,7 @@ PATH = Literal("an absolute path", "/opt/model", _path)
 PLACE = Literal("an absolute path", "/opt/model", _place)
 LOCATED_PATH = Literal("an absolute path", "/opt/model", _path, located=True)
 FILE = Literal("a file beside the spec", '"data/x.csv"', _file, located=True, beside=True)
+INSIDE = Literal("a relative path", "usr/bin", _inside, located=True)
 SIZE = Literal("a size", "2GiB", _size)
 DURATION = Literal("a duration", "90s", _duration)
 DATE = Literal("a date", "2024-06-01", _date)
@@ -256,7 +270,7 @@ VARIABLE = Literal(
         "is not a variable name: letters, digits and `_`, not starting with a digit",
     ),
 )
-VARIABLE_VALUE = Literal("a value", "1", _no_line_breaks)
+VARIABLE_VALUE = Literal("a value", "1", _variable_value)
 EXIT_CODE = Literal("an exit code", "0", _number(0, 255))
 ORCID = Literal(
     "an ORCID",

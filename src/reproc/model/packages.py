@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from reproc.model import literals as l
 from reproc.model.schema import Block, Item, many, needed, once, repeated, value
-from reproc.record import record
+from reproc.record import record, replace
 
 
 @record(kw_only=True)
@@ -45,15 +45,7 @@ class Toolchain(Block):
     """A compiler, MPI or build tool, at a version. Several versions live side by side."""
 
     named_by: ClassVar[tuple[str, ...]] = ("name", "version")
-    later: ClassVar[tuple[str, ...]] = (
-        "configure",
-        "archive",
-        "sha256",
-        "strip",
-        "bin",
-        "sysroot",
-        "provider",
-    )
+    later: ClassVar[tuple[str, ...]] = ("configure",)
     name: Item = value(l.LOCATED_NAME, "the tool")
     version: str = value(l.VERSION, "its version, partial or full")
     default: bool = once(
@@ -68,15 +60,22 @@ class Toolchain(Block):
     at: str | None = once(
         "at", l.choice("build", "run"), "whether all of it is in the image, or only what kept programs need"
     )
-    provider: str | None = once(
-        "provider", l.choice("distro", "archive", "image", "conda", "source"), "where it comes from"
+    provider: Item | None = once(
+        "provider",
+        replace(l.choice("distro", "archive", "image", "conda", "source"), located=True),
+        "where it comes from",
     )
     configure: str | None = once("configure", l.STRING, "options for its `configure`, where it is compiled")
     archive: Item | None = once("archive", l.LOCATED_URL, "the binary archive's address, or its purl")
     sha256: Item | None = once("sha256", l.DIGEST, "the archive's digest")
     strip: int | None = once("strip", l.COUNT, "top folders of the archive to leave out")
-    bin: str | None = once("bin", l.PATH, "where its commands lie")
-    sysroot: str | None = once("sysroot", l.PATH, "where its headers and libraries lie")
+    inside: Item | None = once("inside", l.INSIDE, "the archive that lies in the archive, if one does")
+    bin: Item | None = once("bin", l.INSIDE, "where its commands lie in the archive")
+    sysroot: Item | None = once(
+        "sysroot",
+        l.INSIDE,
+        "where the libc that comes with it lies in the archive; the base's is used if not given",
+    )
 
     @property
     def covers(self) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import MISSING, fields
 from inspect import cleandoc
 
-from reproc.model import SpecFile
+from reproc.model import Each, SpecFile
 from reproc.model import literals as literal_types
 from reproc.model.literals import Literal
 from reproc.model.schema import Block, Entries, Keyword, Value, schema_of
@@ -39,9 +39,14 @@ class Statement:
 
     @property
     def block(self) -> type[Block] | None:
-        """The class of its block, where it may have one."""
+        """The class of its block, where it may have one of its own statements."""
         cls = None if isinstance(self.form, Literal) else self.form
         return cls if cls and (statements(cls) or entries(cls)) else None
+
+    @property
+    def encloses(self) -> bool:
+        """Whether it has a block, be it of the statements of the place that it stands in."""
+        return self.block is not None or self.form is Each
 
 
 def statements(cls: type[Block]) -> tuple[Statement, ...]:
@@ -111,7 +116,7 @@ def usage(statement: Statement) -> str:
         shown = "|".join(value.type.choices) or name
         shown = f"{shown}…" if value.many else shown
         words.append(f"[{shown}]" if value.optional else shown)
-    if statement.block is not None:
+    if statement.encloses:
         words.append("{ … }")
     return " ".join(words)
 

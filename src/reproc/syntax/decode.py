@@ -23,11 +23,11 @@ _MARKS = (
 )
 
 
-def decode(path: str, data: bytes) -> Outcome[SourceFile]:
+def decode(path: str, data: bytes, limit: int = LIMIT) -> Outcome[SourceFile]:
     """The text of a file, without a byte order mark and with plain line ends."""
-    if len(data) > LIMIT:
+    if len(data) > limit:
         source = SourceFile(path, "")
-        return Outcome(None, (error(codes.TOO_LARGE, Span(source, 0, 0), size=len(data), limit=LIMIT),))
+        return Outcome(None, (error(codes.TOO_LARGE, Span(source, 0, 0), limit=limit),))
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as problem:

@@ -13,13 +13,13 @@ def surroundings(step: Script) -> list[str]:
     return [f"cd {quote(step.workdir)}", *(export(each.name, each.value) for each in step.environment)]
 
 
-def isolated(step: Script, file: str, *, in_def: bool) -> list[str]:
+def isolated(step: Script, file: str, *, in_def: bool, by: str = "exec") -> list[str]:
     """Lines that run the author's text in a shell of its own, from `file`, which they write.
 
-    It reads nothing from whoever builds, as in a RUN of Docker.
+    It reads nothing from whoever builds, as in a RUN of Docker. `by` is the command that starts the shell.
     """
     text = step.text if step.text.endswith("\n") else f"{step.text}\n"
-    start = f"exec {step.shell} -eu {file} < /dev/null"
+    start = f"{by} {step.shell} -eu {file} < /dev/null"
     return [*writes(file, text, in_def=in_def), "(", *surroundings(step), start, ")"]
 
 

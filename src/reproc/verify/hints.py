@@ -68,6 +68,5 @@ def _missing(what: str, package: str | None, otherwise: str) -> str:
 def _complaints() -> tuple[_Complaint, ...]:
     rows = catalog.table("complaints.toml")["complaints"]
     return tuple(
-        _Complaint(re.compile(row["text"]), row.get("says", ""), row.get("kind", "plain"))
-        for row in rows
+        _Complaint(re.compile(row["text"]), row.get("says", ""), row.get("kind", "plain")) for row in rows
     )

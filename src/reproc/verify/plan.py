@@ -6,13 +6,36 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from reproc import model
+from reproc.check import Target
 from reproc.record import record
 from reproc.source import Span
 
 
 @record
+class Access:
+    """How steps with a network reach outside on a machine that has mirrors or certificates of its own."""
+
+    proxy: str
+    """An address on this machine that passes on what is asked for in plain HTTP."""
+    settings: Path
+    """A folder with files that recipes take from whoever builds: `pip.conf`."""
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return tuple(sorted(self.settings.iterdir()))
+
+
+@record
+class OpenStep:
+    """A build of the author's that the spec lets reach the network."""
+
+    build: str
+    origin: Span | None
+
+
+@record
 class Recipe:
-    """A recipe in a materialised vendored context: `context` holds `file` and all that it reads."""
+    """A recipe ready to be built: `context` holds all that it reads."""
 
     target: str
     backend: str
@@ -29,6 +52,12 @@ class Recipe:
     """What the image is called in an engine that names images, such as `reproc/quickstart:cpu`."""
     network: bool = False
     """Whether some step needs the network; with none, the engine cuts it off for the whole build."""
+    opened: tuple[OpenStep, ...] = ()
+    """The steps of the author's among those."""
+    vendored: bool = True
+    """Whether everything from outside lies in the folder `inputs` of the context."""
+    access: Access | None = None
+    """Only for a recipe that fetches by itself."""
 
 
 @record
@@ -43,6 +72,8 @@ class TargetPlan:
     apps: tuple[str, ...] = ()
     entry: tuple[str, ...] = ()
     """What the image starts commands with, so that an engine that goes past it does so too."""
+    target: Target | None = None
+    """What audits hold an image to; None leaves them out."""
 
 
 @record

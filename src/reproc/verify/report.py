@@ -10,6 +10,7 @@ from typing import Any
 from reproc.diagnostics import Diagnostic
 from reproc.record import record
 from reproc.verify.engines.base import Captured
+from reproc.verify.plan import OpenStep
 from reproc.version import VERSION
 
 
@@ -45,6 +46,32 @@ class BuildReport:
     digest: str | None
     log: str
     notes: tuple[str, ...] = ()
+    shape: str = "vendored"
+    """`vendored`: everything came out of the store; `standalone`: the recipe fetched by itself."""
+    network: tuple[OpenStep, ...] = ()
+    """The builds that the spec let reach the network; no other step of the author's could."""
+
+
+@record
+class Finding:
+    """One thing that an audit found."""
+
+    message: str
+    path: str | None = None
+    """In the image."""
+    holds: bool = True
+    """Whether it is as it should be."""
+
+
+@record
+class AuditReport:
+    """One audit of one image."""
+
+    name: str
+    status: Status
+    reason: str | None = None
+    """Why it failed or was skipped; None if it passed."""
+    findings: tuple[Finding, ...] = ()
 
 
 @record
@@ -58,6 +85,7 @@ class EngineReport:
     """Why it was skipped, or failed before a test could; else None."""
     build: BuildReport | None = None
     tests: tuple[TestReport, ...] = ()
+    audits: tuple[AuditReport, ...] = ()
 
     @property
     def level(self) -> str | None:
@@ -149,10 +177,22 @@ def _engine(row: EngineReport) -> dict[str, Any]:
             "digest": build.digest,
             "log": build.log,
             "notes": list(build.notes),
+            "shape": build.shape,
+            "network": [{"build": each.build, "place": str(each.origin)} for each in build.network],
         },
         "level": row.level,
         "tests": [_test(test) for test in row.tests],
-        "audits": [],
+        "audits": [_audit(audit) for audit in row.audits],
+    }
+
+
+def _audit(audit: AuditReport) -> dict[str, Any]:
+    findings = [{"message": f.message, "path": f.path, "holds": f.holds} for f in audit.findings]
+    return {
+        "name": audit.name,
+        "status": audit.status.value,
+        "reason": audit.reason,
+        "findings": findings,
     }
 
 

@@ -14,6 +14,8 @@ from reproc.diagnostics.codes import verify as codes
 from reproc.progress import Progress
 from reproc.record import replace
 from reproc.verify import contract
+from reproc.verify.audits import audits
+from reproc.verify.audits.image import Image
 from reproc.verify.engines import ENGINES, make
 from reproc.verify.engines.base import BuildFailed, Built, CommandResult, Engine, Probe, RunFailed
 from reproc.verify.interrupt import interruptible, undisturbed
@@ -21,7 +23,15 @@ from reproc.verify.judge import judge
 from reproc.verify.look import Look, look, missed, seen
 from reproc.verify.machine import Machine
 from reproc.verify.plan import Options, Recipe, TargetPlan
-from reproc.verify.report import BuildReport, EngineReport, Report, Status, TargetReport, TestReport
+from reproc.verify.report import (
+    AuditReport,
+    BuildReport,
+    EngineReport,
+    Report,
+    Status,
+    TargetReport,
+    TestReport,
+)
 from reproc.verify.workspace import Workspace, remove_tree
 
 _TAIL = 40
@@ -140,23 +150,32 @@ class _Run:
         log = self.workspace.logs / f"{plan.name}-{engine.name}.log"
         with self.progress.task(f"build {plan.name} with {engine.name}"):
             built = engine.build(recipe, self.progress, log, cache=self.options.cache)
+        shape = "vendored" if recipe.vendored else "standalone"
+        build = BuildReport(
+            Status.PASSED, 0.0, None, None, self._shown(log), shape=shape, network=recipe.opened
+        )
         match built:
             case BuildFailed():
                 self._tell(built.diagnostic, built.lacking)
-                build = BuildReport(Status.FAILED, built.seconds, None, None, self._shown(log))
+                build = replace(build, status=Status.FAILED, seconds=built.seconds)
                 reason = built.diagnostic.message
                 rows = tuple(
                     TestReport(test.name, Status.SKIPPED, "the image was not built") for test in tests
                 )
                 return EngineReport(engine.name, probe.version, Status.FAILED, reason, build, rows)
             case Built():
-                build = BuildReport(
-                    Status.PASSED, built.seconds, built.image, built.digest, self._shown(log), built.notes
+                build = replace(
+                    build,
+                    seconds=built.seconds,
+                    image=built.image,
+                    digest=built.digest,
+                    notes=built.notes,
                 )
                 rows = tuple(self._test(plan, engine, built, test) for test in tests)
-                bad = any(row.status is Status.FAILED for row in rows)
-                status = Status.FAILED if bad else Status.PASSED
-                return EngineReport(engine.name, probe.version, status, None, build, rows)
+                audited = tuple(self._audits(plan, engine, built))
+                statuses = [row.status for row in rows] + [audit.status for audit in audited]
+                status = Status.FAILED if Status.FAILED in statuses else Status.PASSED
+                return EngineReport(engine.name, probe.version, status, None, build, rows, audited)
 
     def _shown(self, path: Path) -> str:
         """A path as the report names it: from the state folder's parent on."""
@@ -167,6 +186,28 @@ class _Run:
         self.lacking = self.lacking or lacking
         self.broken = self.broken or not lacking
         self.lost = self.lost or lacking
+
+    # audits
+
+    def _audits(self, plan: TargetPlan, engine: Engine, built: Built) -> Iterator[AuditReport]:
+        if plan.target is None or not self.options.test or self.stopped:
+            return
+        folder = self.workspace.temporary / f"audit-{secrets.token_hex(8)}"
+        folder.mkdir(parents=True)
+        try:
+            with self.progress.task(f"audits of {plan.name} with {engine.name}"):
+                for audit in audits(plan.target, Image(engine, built.image, plan.entry, folder)):
+                    yield self._told(plan, engine, audit)
+        finally:
+            remove_tree(folder)
+
+    def _told(self, plan: TargetPlan, engine: Engine, audit: AuditReport) -> AuditReport:
+        if audit.status is Status.FAILED:
+            facts = {"audit": audit.name, "target": plan.name, "engine": engine.name}
+            said = "\n".join(each.message for each in audit.findings if not each.holds)
+            told = error(codes.AUDIT_FAILED, None, output=said, reason=audit.reason, **facts)
+            self._tell(told, lacking=False)
+        return audit
 
     # a test
 

@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from reproc.verify.report import EngineReport, Report, Status, TestReport
+from reproc.verify.report import AuditReport, EngineReport, Report, Status, TestReport
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -46,6 +46,9 @@ def table(report: Report, *, width: int = 80, color: bool = False) -> str:
         for name in names:
             found = [_find(rows.get(engine), name) for engine in engines]
             grid.add_row("", Text(name), *(_text(_test_cell(test)) for test in found))
+        for name in dict.fromkeys(audit.name for row in target.engines for audit in row.audits):
+            audited = [_audit(rows.get(engine), name) for engine in engines]
+            grid.add_row("", Text(f"audit: {name}"), *(_text(_audit_cell(each)) for each in audited))
         grid.add_section()
     console.print(grid)
     lines = list(_reasons(report))
@@ -80,6 +83,14 @@ def _test_cell(test: TestReport | None) -> tuple[str, str]:
     return (f"{_MARKS[test.status]}{took}", _STYLES[test.status])
 
 
+def _audit(row: EngineReport | None, name: str) -> AuditReport | None:
+    return next((audit for audit in row.audits if audit.name == name), None) if row is not None else None
+
+
+def _audit_cell(audit: AuditReport | None) -> tuple[str, str]:
+    return ("–", "dim") if audit is None else (_MARKS[audit.status], _STYLES[audit.status])
+
+
 def _seconds(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds) // 60} min {int(seconds) % 60} s"
 
@@ -98,6 +109,9 @@ def _reasons(report: Report) -> Iterable[str]:
             for test in row.tests:
                 if test.reason is not None and row.reason is None:
                     yield f"{target.name}, {row.engine}, “{test.name}” {test.status.value}: {test.reason}"
+            for audit in row.audits:
+                if audit.status is Status.FAILED:
+                    yield f"{target.name}, {row.engine}, audit {audit.name} failed: {audit.reason}"
             for note in row.build.notes if row.build is not None else ():
                 yield f"{target.name}, {row.engine}, note: {note}"
 

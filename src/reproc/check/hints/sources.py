@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator
 
@@ -28,6 +29,7 @@ def check(spec: Spec, folder: Folder) -> Iterator[Diagnostic]:
                 yield from _image(each.statement)
             case "code":
                 yield from _code(each.statement)
+                yield from _excluded(each.statement, folder)
             case "data":
                 yield from _data(each.statement, folder)
             case "python" | "conda":
@@ -109,6 +111,43 @@ def _code(code: Statement) -> Iterator[Diagnostic]:
         yield from _unprotected(inside.get("git"), "commit")
     if "sha256" not in inside:
         yield from _unprotected(inside.get("archive"), "sha256")
+
+
+def _excluded(code: Statement, folder: Folder) -> Iterator[Diagnostic]:
+    """The patterns that leave nothing out of local code; the files are looked at until each has its match."""
+    inside = body(code)
+    source = first(inside.get("local"))
+    waiting = {
+        text: value
+        for each in (code.block.statements if code.block else ())
+        if each.keyword.text == "exclude"
+        for value in values(each)
+        if not (text := text_of(value)).startswith(("!", "#")) and "{{" not in text
+    }
+    if not waiting or "{{" in source:
+        return
+    from pathspec import GitIgnoreSpec
+
+    patterns = {text: GitIgnoreSpec.from_lines([text]) for text in waiting}
+    for path in _files(source, folder):
+        for text in [text for text, spec in patterns.items() if spec.match_file(path)]:
+            del patterns[text]
+        if not patterns:
+            return
+    for text in patterns:
+        yield error(codes.UNUSED_EXCLUDE, waiting[text].span, source=source, pattern=text)
+
+
+def _files(source: str, folder: Folder) -> Iterator[str]:
+    """Every file below a folder beside the spec, folders with a final `/`; none where it cannot be read."""
+    try:
+        root = folder.path(source)
+    except (OSError, OutsideFolder, ValueError):
+        return
+    for here, folders, files in os.walk(root):
+        inside = os.path.relpath(here, root)
+        for name in [*files, *(f"{each}/" for each in folders)]:
+            yield name if inside == "." else f"{inside}/{name}"
 
 
 def _data(data: Statement, folder: Folder) -> Iterator[Diagnostic]:

@@ -39,7 +39,7 @@ def check(target: Target, folder: Folder) -> Iterator[Diagnostic]:
 def _known(distribution: str, name: str, span: Span) -> Iterator[Diagnostic]:
     if catalog.release(distribution, name) is None:
         known = catalog.releases(distribution)
-        near = nearest(name, tuple(each.codename for each in known))
+        near = nearest(name, tuple(word for each in known for word in (each.codename, each.version)))
         listed = ", ".join(f"`{each.codename}` ({each.version})" for each in known)
         yield error(
             codes.UNKNOWN_RELEASE, span, distribution=distribution, name=name, suggestion=near, known=listed

@@ -18,9 +18,16 @@ def check(target: Target, folder: Folder) -> Iterator[Diagnostic]:
     named = {build.name: build for build in target.builds}
     declared = {(tool.name.text, tool.version) for tool in target.toolchains}
     inputs = dict.fromkeys((*(code.name for code in target.code), *(data.name for data in target.data)))
+    mounted = {data.name: data.origin for data in target.data if data.at == "run"}
+    placed = {code.name for code in target.code}
     for build in target.builds:
         yield from _tools(build, declared)
         yield from unknown(codes.UNKNOWN_INPUT, build.inputs, inputs)
+        for item in build.inputs:
+            if item.text in mounted and item.text not in placed:
+                yield error(
+                    codes.MOUNTED_INPUT, item.origin, Label(mounted[item.text], "said here"), name=item.text
+                )
         yield from _after(build, named)
         if not build.commands:
             yield error(codes.NO_COMMANDS, build.origin, name=build.name)

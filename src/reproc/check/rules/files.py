@@ -32,11 +32,6 @@ def check(target: Target, folder: Folder) -> Iterator[Diagnostic]:
     yield from _owners(target)
 
 
-def place_of_file(file: File) -> str:
-    """Where a file lies in the image; behind a final `/` it keeps its own name."""
-    return file.into + PurePosixPath(file.path.text).name if file.into.endswith("/") else file.into
-
-
 def _places(target: Target) -> Iterator[Diagnostic]:
     """What lies where it must not, and what lies where something else does (of code and data: `inputs`)."""
     taken: dict[str, tuple[str, Span]] = {}
@@ -44,7 +39,7 @@ def _places(target: Target) -> Iterator[Diagnostic]:
     rows += [(f"data {each.name}", place_of_data(each), each.origin) for each in target.data]
     for title, place, span in rows:
         taken.setdefault(place.rstrip("/"), (title, span))
-    late = [(f"file {each.path}", place_of_file(each), each.origin) for each in target.files]
+    late = [(f"file {each.path}", each.place, each.origin) for each in target.files]
     late += [
         (f"directory {path}", path.text, path.origin) for each in target.directories for path in each.paths
     ]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from reproc.check.checked import Target, place_of_code, place_of_data
 from reproc.check.names import nearest
+from reproc.check.rules.places import inside
 from reproc.diagnostics import Diagnostic, Label, error
 from reproc.diagnostics.codes import rules as codes
 from reproc.folder import Folder, OutsideFolder
@@ -24,6 +25,7 @@ def check(target: Target, folder: Folder) -> Iterator[Diagnostic]:
                 codes.SAME_PLACE, span, Label(where, "the first one"), first=first, second=title, path=place
             )
         places.setdefault(place, (title, span))
+    yield from _hidden(target, entries)
     for code in target.code:
         yield from _code(code, folder)
     for data in target.data:
@@ -32,27 +34,39 @@ def check(target: Target, folder: Folder) -> Iterator[Diagnostic]:
         yield from exists(item, folder, wanted="file")
 
 
+def _hidden(target: Target, entries: list[tuple[str, str, Span]]) -> Iterator[Diagnostic]:
+    """Says so of what nobody sees because data are mounted over it."""
+    for data in target.data:
+        if data.at != "run":
+            continue
+        over = place_of_data(data)
+        for title, place, span in entries:
+            if inside(place, over):
+                facts = {"what": title, "path": place, "data": data.name}
+                yield error(codes.HIDDEN_BY_MOUNT, span, Label(data.origin, "mounted over it"), **facts)
+        if data.owner is not None:
+            yield error(codes.OWNER_AT_RUN, data.origin, name=data.name)
+
+
 def _code(code: Code, folder: Folder) -> Iterator[Diagnostic]:
     given = {"local": code.local, "git": code.git, "archive": code.archive, "swh": code.swh}
     choices = '`local "folder"`, `git ADDRESS` or `archive "ADDRESS"`'
     yield from _one_source("code", code.name, code.origin, given, choices)
-    revisions = [each for each in (code.commit, code.tag, code.branch) if each]
+    pins = {"commit": code.commit, "tag": code.tag, "branch": code.branch}
+    revisions = _in_source_order(pins.values())
     if code.git and not revisions:
         yield error(codes.NO_REVISION, code.git.origin, name=code.name)
     elif code.git and len(revisions) > 1:
-        yield error(
-            codes.TWO_REVISIONS,
-            revisions[1].origin,
-            Label(revisions[0].origin, "the first one"),
-            name=code.name,
-        )
+        first = Label(revisions[0].origin, "the first one")
+        for each in revisions[1:]:
+            yield error(codes.TWO_REVISIONS, each.origin, first, name=code.name)
     if code.git is None:
-        for keyword in ("commit", "tag", "branch"):
-            item: Item | None = getattr(code, keyword)
+        for keyword, item in pins.items():
             if item:
                 yield error(codes.WITHOUT_GIT, item.origin, keyword=keyword)
-        if code.submodules:
-            yield error(codes.WITHOUT_GIT, code.origin, keyword="submodules")
+        for keyword in ("submodules", "lfs"):
+            if getattr(code, keyword):
+                yield error(codes.WITHOUT_GIT, code.origin, keyword=keyword)
     if code.local is None and code.exclude:
         yield error(codes.EXCLUDE_WITHOUT_LOCAL, code.origin)
     if code.archive is None and code.sha256:
@@ -82,11 +96,17 @@ def _data(data: Data, folder: Folder) -> Iterator[Diagnostic]:
 def _one_source(
     kind: str, name: str, origin: Span, given: dict[str, Item | None], choices: str
 ) -> Iterator[Diagnostic]:
-    there = sorted((item for item in given.values() if item), key=lambda item: item.origin.start)
+    there = _in_source_order(given.values())
     if not there:
         yield error(codes.NO_SOURCE, origin, kind=kind, name=name, choices=choices)
     for each in there[1:]:
-        yield error(codes.TWO_SOURCES, each.origin, kind=kind, name=name)
+        first = Label(there[0].origin, "the first one")
+        yield error(codes.TWO_SOURCES, each.origin, first, kind=kind, name=name)
+
+
+def _in_source_order(items: Iterable[Item | None]) -> list[Item]:
+    """Those that are there; all of them stand in one block."""
+    return sorted((item for item in items if item), key=lambda item: item.origin.start)
 
 
 def _address(url: Item) -> Iterator[Diagnostic]:

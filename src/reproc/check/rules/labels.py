@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from reproc.check.checked import Target
 from reproc.diagnostics import Diagnostic, error
 from reproc.diagnostics.codes import image as codes
 from reproc.folder import Folder
+from reproc.model import Paper
 
 _STANDARD = {
     "authors": "write `author` in `paper`",
@@ -23,6 +25,7 @@ _STANDARD = {
     "ref.name": "it is the target's name",
 }
 """The keys below `org.opencontainers.image.` that come from elsewhere, and from where."""
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _OURS = "choose a name of your own, such as `org.example.{}`"
 
 
@@ -39,7 +42,18 @@ def check(target: Target, folder: Folder) -> Iterator[Diagnostic]:
         elif name.startswith("org.label-schema."):
             instead = _OURS.format(last)
             yield error(codes.RESERVED_LABEL, label.origin, name=name, owner="Apptainer", instead=instead)
-        if not label.text.replace("\t", "").isprintable() and any(
-            ord(c) < 32 or c == "\x7f" for c in label.text.replace("\t", "")
-        ):
-            yield error(codes.BAD_LABEL, label.origin, name=name)
+        if _CONTROL.search(label.text):
+            yield error(codes.BAD_LABEL, label.origin, what=f"the label `{name}`")
+
+
+def paper_labels(paper: Paper | None) -> Iterator[Diagnostic]:
+    """What of the paper no label can say; an abstract's lines become one."""
+    if paper is None:
+        return
+    said = (paper.title, paper.license, paper.version, *paper.keywords, paper.abstract)
+    if any(_CONTROL.search(text.replace("\n", " ")) for text in said if text):
+        yield error(codes.BAD_LABEL, paper.origin, what="what `paper` says")
+    for author in paper.authors:
+        said = (author.name, author.affiliation, author.email)
+        if any(_CONTROL.search(text) for text in said if text):
+            yield error(codes.BAD_LABEL, author.origin, what="what `author` says")

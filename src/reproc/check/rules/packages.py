@@ -14,9 +14,9 @@ from reproc.diagnostics.codes import rules as codes
 from reproc.folder import Folder
 from reproc.model import Item, Python
 
-_REQUIREMENT = re.compile(
-    r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\s*(\[[^\]]*\])?\s*(?P<rest>.*)", re.DOTALL
-)
+_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\s*(\[[^\]]*\])?\s*")
+_ONE = r"\s*(===|==|~=|!=|<=|>=|<|>)\s*[A-Za-z0-9*+!._-]+\s*"
+_VERSIONS = re.compile(rf"({_ONE}(,{_ONE})*,?|\({_ONE}(,{_ONE})*\)\s*)?(;.*)?", re.DOTALL)
 
 
 def check(target: Target, folder: Folder) -> Iterator[Diagnostic]:
@@ -65,19 +65,30 @@ def _environment(python: Python, release: catalog.Release | None) -> Iterator[Di
             known=release.python,
             version=python.version,
         )
-    for item in python.packages:
-        yield from _requirement(item)
+    for before, item in zip((None, *python.packages), python.packages, strict=False):
+        yield from _requirement(item, before)
 
 
-def _requirement(item: Item) -> Iterator[Diagnostic]:
-    match = _REQUIREMENT.fullmatch(item.text)
-    rest = match["rest"] if match else ""
-    if match is None or rest[:1] not in ("", "=", "<", ">", "!", "~", "(", ";", "@"):
-        yield error(
-            codes.BAD_REQUIREMENT,
-            item.origin,
-            text=item.text,
-            problem="it does not start with a project's name",
-        )
-    elif rest.startswith("@"):
-        yield error(codes.DIRECT_REQUIREMENT, item.origin, text=item.text)
+def _requirement(item: Item, before: Item | None) -> Iterator[Diagnostic]:
+    """Says so of what PEP 508 does not allow, as far as can be told without looking at markers."""
+    text = item.text
+    name = _NAME.match(text)
+    rest = text[name.end() :] if name else ""
+    facts: dict[str, str | None] = {"problem": "it does not start with a project's name"}
+    if re.fullmatch(r"v?[0-9]+(\.[0-9]+)+", text):
+        near = f"{before.text}=={text}" if before and _NAME.fullmatch(before.text) else None
+        facts = {"problem": "a version stands behind its package without a blank", "suggestion": near}
+    elif text.startswith("-"):
+        advice = "options of pip have statements of their own here, such as `index` and `binary`"
+        facts = {"problem": "it is an option of pip", "advice": advice}
+    elif name is not None and (rest.startswith("@") or "://" in text.partition(";")[0]):
+        yield error(codes.DIRECT_REQUIREMENT, item.origin, text=text)
+        return
+    elif name is not None and _VERSIONS.fullmatch(rest):
+        return
+    elif name is not None:
+        meant = re.sub(r"(?<![=<>~!])=(?!=)|^(?=[0-9])", "==", rest)
+        near = f"{name[0].rstrip()}{meant}" if _VERSIONS.fullmatch(meant) else None
+        problem = "what follows the name is no version, such as `==1.26` or `>=1.20,<2`"
+        facts = {"problem": problem, "suggestion": near}
+    yield error(codes.BAD_REQUIREMENT, item.origin, output="", text=text, **facts)

@@ -21,7 +21,13 @@ def check(target: Target, folder: Folder) -> Iterator[Diagnostic]:
         for needs in test.needs:
             if needs.what == "data" and needs.name is None:
                 yield error(codes.NEEDS_DATA_NAME, needs.origin)
+            elif needs.name is not None and needs.what == "data" and _runs_in(test, target):
+                yield from unknown(codes.UNKNOWN_INPUT, (needs.name,), tuple(d.name for d in target.data))
         yield from _expectations(test)
+
+
+def _runs_in(test: Test, target: Target) -> bool:
+    return not test.on or target.name in {item.text for item in test.on}
 
 
 def one_command(block: Test | Experiment, what: str) -> Iterator[Diagnostic]:

@@ -11,10 +11,12 @@ from reproc.cli.arguments import Parser, chosen, load, spec_path
 from reproc.cli.console import Console
 from reproc.cli.exits import DONE, WRONG_CALL
 from reproc.cli.options import COMMANDS
-from reproc.diagnostics import error
+from reproc.diagnostics import Diagnostic, error
 from reproc.diagnostics.codes import cli as codes
+from reproc.diagnostics.suggest import nearest
 from reproc.files import write_atomically
-from reproc.pipeline import CONTAINERS
+from reproc.lock.requests import TargetRequest
+from reproc.pipeline import CONTAINERS, Project
 from reproc.recipes import RecipeFile, recipes
 
 
@@ -68,6 +70,9 @@ def _compile(options: Namespace, console: Console) -> int:
     requests = chosen(project, options.target, console)
     if isinstance(requests, int):
         return requests
+    if unknown := _unknown_backends(project, requests, options.backend):
+        console.show(unknown)
+        return WRONG_CALL
     if options.vendored:
         from reproc.workbench import prepare
 
@@ -81,15 +86,25 @@ def _compile(options: Namespace, console: Console) -> int:
     console.show(outcome.diagnostics)
     if outcome.value is None:
         return WRONG_CALL
-    if not any(file.backend for file in outcome.value):
-        console.show((error(codes.NO_SUCH_BACKEND, None, name=", ".join(options.backend)),))
-        return WRONG_CALL
     if project.lock is None:
         console.say("nothing is locked: versions float, and the recipes say so; `reproc lock` pins them")
     if options.stdout:
         print("\n".join(file.text for file in outcome.value if file.backend), end="")
         return DONE
     return _write(outcome.value, root, output, options.json, console)
+
+
+def _unknown_backends(
+    project: Project, requests: tuple[TargetRequest, ...], names: list[str]
+) -> tuple[Diagnostic, ...]:
+    """What is wrong with the names behind `-b`: none of the chosen targets has such a recipe."""
+    chosen = {request.name for request in requests}
+    known = {name for target in project.spec.targets if target.name in chosen for name in target.backends}
+    return tuple(
+        error(codes.NO_SUCH_BACKEND, None, name=name, suggestion=nearest(name, sorted(known)))
+        for name in dict.fromkeys(names)
+        if name not in known
+    )
 
 
 def _write(files: tuple[RecipeFile, ...], root: Path, output: Path, as_json: bool, console: Console) -> int:

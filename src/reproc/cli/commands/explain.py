@@ -1,4 +1,4 @@
-"""`reproc explain`: the long form of a diagnostic."""
+"""`reproc explain`: the long form of a diagnostic, and the ways to a tool chain."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ def parser() -> Parser:
     """The command's arguments."""
     made = Parser("explain", COMMANDS["explain"].summary)
     made.add_argument(
-        "code", metavar="CODE", nargs="?", help="such as E0412, or its name; without one, all are listed"
+        "words",
+        metavar="CODE",
+        nargs="*",
+        help="such as E0412, or its name; without one, all are listed. Or `toolchain gcc 9 on debian bookworm`",
     )
     made.add_argument("--json", action="store_true", help="the same as JSON")
     return made
@@ -28,14 +31,17 @@ def parser() -> Parser:
 
 def run(options: Namespace, console: Console) -> int:
     """Prints the page of a code, or one line for each code."""
-    if options.code is None:
+    if not options.words:
         _list(options.json)
         return DONE
-    code = _find(options.code)
+    if options.words[0] == "toolchain":
+        return _toolchain(options.words[1:], options.json, console)
+    word = options.words[0] if len(options.words) == 1 else " ".join(options.words)
+    code = _find(word)
     if code is None:
-        near = nearest(options.code, [word for each in table().values() for word in (each.id, each.name)])
+        near = nearest(word, [name for each in table().values() for name in (each.id, each.name)])
         advice = f"did you mean `{near}`?" if near else "`reproc explain` lists all"
-        console.say(f"there is no code `{options.code}`; {advice}")
+        console.say(f"there is no code `{word}`; {advice}")
         return WRONG_CALL
     text = page(code)
     if options.json:
@@ -44,6 +50,36 @@ def run(options: Namespace, console: Console) -> int:
         _render(text, console.colored(sys.stdout))
     else:
         print(text, end="")
+    return DONE
+
+
+def _toolchain(words: list[str], as_json: bool, console: Console) -> int:
+    """Prints every way to a tool chain: `NAME VERSION on DISTRIBUTION RELEASE`."""
+    from reproc import catalog
+    from reproc.catalog.ways import ways
+
+    if len(words) != 5 or words[2] != "on":
+        console.say("write `reproc explain toolchain NAME VERSION on DISTRIBUTION RELEASE`")
+        return WRONG_CALL
+    name, version, _, distribution, codename = words
+    if name not in catalog.toolchain_names():
+        console.say(f"there is no tool chain `{name}`; known: {', '.join(catalog.toolchain_names())}")
+        return WRONG_CALL
+    base = catalog.release(distribution, codename)
+    if base is None:
+        known = ", ".join(each.codename for each in catalog.releases(distribution)) or "none"
+        console.say(f"there is no release `{distribution} {codename}`; known: {known}")
+        return WRONG_CALL
+    found = ways(name, version, base)
+    if as_json:
+        _print_json(
+            [{"provider": w.provider, "what": w.what, "taken": w.taken, "reason": w.reason} for w in found]
+        )
+        return DONE
+    for way in found:
+        print(f"{'*' if way.taken else '-'} {way.provider:<8} {way.what}: {way.reason}")
+    if not any(way.taken for way in found):
+        print(f"\nNothing provides {name} {version} for {distribution} {codename} by itself.")
     return DONE
 
 

@@ -95,10 +95,8 @@ def _standard_input() -> Outcome[Layout]:
 
 def _file(path: Path) -> Outcome[Layout]:
     shown = path.as_posix()
-    source = pipeline.read_source(path, shown)
-    if source.value is None:
-        return Outcome(None, source.diagnostics)
-    return _layout(shown, path.read_bytes())
+    content = pipeline.read(path, shown)
+    return Outcome(None, content.diagnostics) if content.value is None else _layout(shown, content.value)
 
 
 def _layout(shown: str, data: bytes) -> Outcome[Layout]:

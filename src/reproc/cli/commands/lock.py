@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from argparse import Namespace
+from argparse import ArgumentTypeError, Namespace
 from pathlib import Path
 
 from reproc import pipeline
@@ -11,15 +12,17 @@ from reproc.cli.arguments import Parser, spec_path
 from reproc.cli.console import Console
 from reproc.cli.exits import DOES_NOT_HOLD, DONE, LACKING, WRONG_CALL
 from reproc.cli.options import COMMANDS
-from reproc.diagnostics import error
+from reproc.diagnostics import Diagnostic, error
+from reproc.diagnostics.ansi import Paint
 from reproc.diagnostics.codes import cli as codes
 from reproc.diagnostics.codes.lock import UNREACHABLE
 from reproc.files import write_atomically
 from reproc.folder import Folder
 from reproc.lock import file as lock_file
-from reproc.lock.requests import requests
-from reproc.lock.resolve import resolve
-from reproc.lock.store import Store, default_root
+from reproc.lock.model import Lock
+from reproc.lock.requests import TargetRequest, requests
+from reproc.lock.sections import LockFile
+from reproc.lock.update import EVERYTHING, NOTHING, Update, named
 from reproc.progress import Silent
 
 
@@ -28,57 +31,150 @@ def parser() -> Parser:
     made = Parser("lock", COMMANDS["lock"].summary)
     made.spec()
     made.add_argument(
-        "--check", action="store_true", help="change nothing; exit with 1 if the lock does not fit the spec"
+        "--check",
+        action="store_true",
+        help="change nothing, ask no network; exit with 1 and say why if the lock does not fit the spec",
+    )
+    made.add_argument("--diff", action="store_true", help="write nothing; say what the new lock would change")
+    made.add_argument(
+        "--update",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="resolve this anew: a package, or a section such as `system` or `code model` (repeat)",
     )
     made.add_argument("--update-all", action="store_true", help="resolve everything anew, as of now")
-    made.add_argument("--json", action="store_true", help="print the lock")
+    made.add_argument(
+        "--as-of",
+        metavar="DATE",
+        type=_date,
+        help="take everything as it stood on this day, whatever the spec says; the lock remembers it",
+    )
+    made.add_argument(
+        "--resolver",
+        choices=("python", "apt"),
+        default="python",
+        help="what chooses distribution packages: reproc itself, or apt",
+    )
+    made.add_argument("--json", action="store_true", help="print the lock, or the differences, as JSON")
     return made
+
+
+def _date(text: str) -> int:
+    from reproc.model.literals import DATE, Unfit
+
+    try:
+        return int(DATE.parse(text))
+    except Unfit as trouble:
+        raise ArgumentTypeError(f"`{text}` {trouble}") from trouble
 
 
 def run(options: Namespace, console: Console) -> int:
     """Writes repro.lock; a lock that fits the spec is left alone, byte for byte."""
+    changing = options.update or options.update_all or options.as_of is not None
+    if options.check and (changing or options.diff):
+        console.say("`--check` changes nothing: it goes with none of `--update`, `--as-of` and `--diff`")
+        return WRONG_CALL
     path = spec_path(options.spec)
     outcome = pipeline.checked(path, path.as_posix())
     console.show(outcome.diagnostics)
     if outcome.value is None:
         return WRONG_CALL
-    folder = Folder(path.parent)
-    asked = requests(outcome.value[1], folder)
+    asked = requests(outcome.value[1], Folder(path.parent))
     console.show(asked.diagnostics)
     if asked.value is None:
         return WRONG_CALL
     place = path.parent / pipeline.LOCK
-    old = None
-    if place.exists() and not options.update_all:
-        source = pipeline.read_source(place, pipeline.LOCK)
-        read = lock_file.read(source.value) if source.value else None
-        console.show(source.diagnostics + (read.diagnostics if read else ()))
-        old = read.value if read else None
-        if old is None:
-            return WRONG_CALL
-    stale = lock_file.stale(old, asked.value) if old else ("everything",)
-    if options.check and stale:
-        console.show((error(codes.STALE_LOCK, None, targets=", ".join(stale)),))
-        return DOES_NOT_HOLD
-    progress, now = Silent() if options.check else console.progress(), int(time.time())
-    with Store(default_root()) as store:
-        resolved = resolve(
-            asked.value, path.parent, store, progress, now=now, previous=old, update=options.update_all
-        )
-    console.show(resolved.diagnostics)
-    if resolved.value is None:
-        unreachable = any(each.code in UNREACHABLE for each in resolved.diagnostics)
-        return LACKING if unreachable else WRONG_CALL
-    text = lock_file.write(resolved.value, asked.value)
+    old, told = _read(place)
     if options.check:
-        changed = text != place.read_text(encoding="utf-8")
-        if changed:
-            console.show((error(codes.STALE_LOCK, None, targets="files beside the spec have changed"),))
-        return DOES_NOT_HOLD if changed else DONE
-    return _write(place, text, options.json, console)
+        return _check(old, told, asked.value, path, options.json, console)
+    if old is None and told and not options.update_all:
+        console.show(told)
+        return WRONG_CALL
+    update = _update(options, old, console)
+    if update is None:
+        return WRONG_CALL
+    new = _resolved(options, asked.value, path.parent, old, update, console)
+    if isinstance(new, int):
+        return new
+    if options.diff:
+        _show(old.lock if old else None, new, options.json, console)
+        return DONE
+    return _write(place, lock_file.write(new, asked.value), old, new, options.json, console)
 
 
-def _write(place: Path, text: str, as_json: bool, console: Console) -> int:
+def _read(place: Path) -> tuple[LockFile | None, tuple[Diagnostic, ...]]:
+    """The lock that is there; else what is wrong with it, or nothing where there is none."""
+    if not place.exists():
+        return None, ()
+    source = pipeline.read_source(place, place.as_posix(), pipeline.LARGEST_LOCK)
+    read = lock_file.read(source.value) if source.value else None
+    return (read.value if read else None), (*source.diagnostics, *(read.diagnostics if read else ()))
+
+
+def _check(
+    old: LockFile | None,
+    told: tuple[Diagnostic, ...],
+    asked: tuple[TargetRequest, ...],
+    spec: Path,
+    as_json: bool,
+    console: Console,
+) -> int:
+    """Says what does not fit; 1 if anything does not."""
+    from reproc.lock.check import diagnostics, unfit
+
+    if old is None:
+        told = told or (error(codes.NO_LOCK, None, path=spec.as_posix()),)
+    else:
+        found = unfit(old, asked, spec.parent)
+        told = found.diagnostics + diagnostics(found.value or ())
+    console.show(told, "json" if as_json else "full")
+    return DOES_NOT_HOLD if told else DONE
+
+
+def _update(options: Namespace, old: LockFile | None, console: Console) -> Update | None:
+    if options.update_all:
+        return EVERYTHING
+    if not options.update or old is None:
+        return NOTHING
+    found = named(options.update, old.lock)
+    console.show(found.diagnostics)
+    return found.value
+
+
+def _resolved(
+    options: Namespace,
+    asked: tuple[TargetRequest, ...],
+    folder: Path,
+    old: LockFile | None,
+    update: Update,
+    console: Console,
+) -> Lock | int:
+    """The new lock, or the exit code where there is none."""
+    from reproc.lock.resolve import resolve
+    from reproc.lock.store import Store, default_root
+
+    progress = Silent() if options.json else console.progress()
+    with Store(default_root()) as store:
+        found = resolve(
+            asked,
+            folder,
+            store,
+            progress,
+            now=int(time.time()),
+            previous=old,
+            update=update,
+            as_of=options.as_of,
+            resolver=options.resolver,
+        )
+    console.show(found.diagnostics)
+    if found.value is None:
+        unreachable = any(each.code in UNREACHABLE for each in found.diagnostics)
+        return LACKING if unreachable else WRONG_CALL
+    return found.value
+
+
+def _write(place: Path, text: str, old: LockFile | None, new: Lock, as_json: bool, console: Console) -> int:
     try:
         written = write_atomically(place, text.encode())
     except OSError as problem:
@@ -86,6 +182,25 @@ def _write(place: Path, text: str, as_json: bool, console: Console) -> int:
         return WRONG_CALL
     if as_json:
         print(text, end="")
-    else:
-        print(f"{place.as_posix()}{'' if written else '  (unchanged)'}")
+        return DONE
+    print(f"{place.as_posix()}{'' if written else '  (unchanged)'}")
+    if written and old is not None:
+        _show(old.lock, new, False, console)
     return DONE
+
+
+def _show(old: Lock | None, new: Lock, as_json: bool, console: Console) -> None:
+    """What changes from the old lock to the new one."""
+    from reproc.cli.difference import lines, plain
+    from reproc.lock.difference import difference
+
+    found = difference(old or Lock(new.time, (), ()), new)
+    if as_json:
+        import json
+
+        print(json.dumps(plain(found), indent=2, ensure_ascii=False))
+        return
+    for line in lines(found, Paint(console.colored(sys.stdout))):
+        print(line)
+    if found.same:
+        print("no difference")

@@ -6,21 +6,23 @@ import hashlib
 import os
 from argparse import Namespace
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from reproc.cli.arguments import Parser, chosen, load
 from reproc.cli.console import Console
 from reproc.cli.exits import LACKING, WRONG_CALL
 from reproc.cli.options import COMMANDS
-from reproc.diagnostics import error
+from reproc.diagnostics import Outcome, error
 from reproc.diagnostics.codes import cli as codes
 from reproc.diagnostics.codes.lock import UNREACHABLE
 from reproc.lock.requests import TargetRequest
 from reproc.pipeline import Project
+from reproc.progress import Progress
 from reproc.verify.engines import ENGINES
 from reproc.verify.plan import Options, TargetPlan
 from reproc.verify.report import Report
-from reproc.workbench import STATE, prepare
+from reproc.workbench import STATE, prepare, standing_alone
 
 NEEDS = ("gpu", "mpi", "network", "data")
 
@@ -61,6 +63,11 @@ def build_arguments(made: Parser) -> None:
         help="an engine or a thing that tests need: its absence is a failure, not a skip (repeat)",
     )
     made.add_argument("--no-cache", action="store_true", help="build every step anew")
+    made.add_argument(
+        "--standalone",
+        action="store_true",
+        help="build the recipes that fetch by themselves, as `compile` writes them",
+    )
     made.add_argument("--json", action="store_true", help="print the report as JSON instead of the table")
 
 
@@ -110,14 +117,14 @@ def _verify(
     from reproc.verify.workspace import Workspace
 
     progress = console.progress()
-    prepared = prepare(project, requests, (), progress)
-    console.show(prepared.diagnostics)
-    if prepared.value is None:
-        unreachable = any(each.code in UNREACHABLE for each in prepared.diagnostics)
-        return LACKING if unreachable else WRONG_CALL
-    plans: tuple[TargetPlan, ...] = prepared.value
-    workspace = Workspace.open(project.folder.root / STATE)
-    report = verify(plans, all_engines(workspace), wanted, workspace, progress)
+    with _prepared(project, requests, options.standalone, progress) as prepared:
+        console.show(prepared.diagnostics)
+        if prepared.value is None:
+            unreachable = any(each.code in UNREACHABLE for each in prepared.diagnostics)
+            return LACKING if unreachable else WRONG_CALL
+        plans: tuple[TargetPlan, ...] = prepared.value
+        workspace = Workspace.open(project.folder.root / STATE)
+        report = verify(plans, all_engines(workspace), wanted, workspace, progress)
     document = report.document(_spec(project), {"sha256": project.lock_sha256})
     console.show(report.diagnostics)
     try:
@@ -129,6 +136,18 @@ def _verify(
         return WRONG_CALL
     _print(report, document, plans, options.json, console)
     return report.exit_code
+
+
+@contextmanager
+def _prepared(
+    project: Project, requests: tuple[TargetRequest, ...], standalone: bool, progress: Progress
+) -> Iterator[Outcome[tuple[TargetPlan, ...]]]:
+    """What can be built while it lasts."""
+    if not standalone:
+        yield prepare(project, requests, (), progress)
+        return
+    with standing_alone(project, requests, progress) as prepared:
+        yield prepared
 
 
 def _spec(project: Project) -> dict[str, str | None]:

@@ -100,6 +100,13 @@ ONLY_VENDORED = Code(
     label="asked for here",
     help=("run `reproc compile --vendored`, which puts it beside the recipe",),
 )
+GIT_WITHOUT_LOCK = Code(
+    "E0515",
+    "git-without-lock",
+    "what belongs to `{what}` beside its commit is known only to a lock",
+    label="has to be looked up",
+    help=("run `reproc lock`",),
+)
 PYTHON_WITHOUT_LOCK = Code(
     "E0519",
     "project-without-lock",

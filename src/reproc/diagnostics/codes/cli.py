@@ -30,7 +30,10 @@ NO_SUCH_BACKEND = Code(
     "E0706",
     "no-such-backend",
     "no target has a recipe of the kind `{name}`",
-    help=("the kinds are `docker` and `singularity`, unless a target's `backends` leaves one out",),
+    help=(
+        "did you mean `{suggestion}`?",
+        "the kinds are `docker` and `singularity`, unless a target's `backends` leaves one out",
+    ),
 )
 REPORT_FORM = Code(
     "E0707",

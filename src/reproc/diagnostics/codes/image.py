@@ -28,7 +28,7 @@ RESERVED_LABEL = Code(
 BAD_LABEL = Code(
     "E0383",
     "bad-label-value",
-    "the label `{name}` holds a control character",
+    "{what} holds a control character",
     label="no recipe can hold it",
     help=("write plain text",),
 )

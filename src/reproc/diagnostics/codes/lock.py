@@ -261,6 +261,13 @@ SUBMODULE_ADDRESS = Code(
     "the submodule `{path}` of `{url}` {reason}",
     help=("declare it as `code` of its own",),
 )
+LFS_TROUBLE = Code(
+    "E0456",
+    "lfs-trouble",
+    "the Git LFS files of `{url}` cannot be fetched: {reason}",
+    label="keeps files with Git LFS",
+    help=("ask whoever keeps the repository; without `lfs`, files of text stand in their place",),
+)
 MIRROR_PASSED_OVER = Code(
     "W0403", "mirror-passed-over", "`{url}` was passed over: {reason}", label="the next address was taken"
 )
@@ -276,7 +283,18 @@ REGISTRY_REFUSED = Code(
     "E0452",
     "registry-refused",
     "the registry `{registry}` refuses `{reference}`: {reason}",
-    help=("log in with `docker login {registry}`",),
+    help=("{advice}", "log in with `docker login {registry}`"),
+)
+REGISTRY_LIMIT = Code(
+    "E0457",
+    "registry-limit",
+    "the registry `{registry}` answers no more requests from here for now: `{reference}` has to wait",
+    help=(
+        "try again in {wait}; {advice}",
+        "try again in {wait}, or name a mirror of the registry",
+        "try again later; {advice}",
+        "try again later, or name a mirror of the registry",
+    ),
 )
 REGISTRY_TROUBLE = Code(
     "E0453",
@@ -299,7 +317,10 @@ BASE_DIFFERS = Code(
 
 # The lock file and the store
 LOCK_UNREADABLE = Code(
-    "E0460", "lock-unreadable", "the lock cannot be read: {reason}", help=("run `reproc lock`",)
+    "E0460",
+    "lock-unreadable",
+    "the lock cannot be read: {reason}",
+    help=("take it from version control again, or run `reproc lock --update-all`",),
 )
 LOCK_TAMPERED = Code(
     "E0461",
@@ -311,9 +332,30 @@ LOCK_VERSION = Code(
     "E0462",
     "lock-version",
     "the lock has the format {found}, and this version of reproc reads {known}",
-    help=("run `reproc lock`",),
+    help=("take the version of reproc that wrote it, or run `reproc lock --update-all`",),
 )
 STORE_LACKS = Code("E0463", "store-lacks", "the store does not hold {what}", help=("run `reproc fetch`",))
+STALE_SECTION = Code(
+    "E0464",
+    "stale-section",
+    "the lock does not answer {what} any more: {reason}",
+    help=("run `reproc lock`; only what changed is resolved again",),
+)
+UNKNOWN_UPDATE = Code(
+    "E0465",
+    "unknown-update",
+    "the lock holds nothing that is called `{name}`",
+    help=(
+        "did you mean `{suggestion}`?",
+        "name a package, or a section: `base`, `system`, `python main`, `code model`",
+    ),
+)
+NOT_LOCKED = Code(
+    "E0466",
+    "not-locked",
+    "no package in the lock is called `{name}`",
+    help=("did you mean `{suggestion}`?", "`reproc tree` shows what there is"),
+)
 STORE_DAMAGED = Code(
     "W0402", "store-damaged", "the store held a damaged copy of {what}; it was set aside and fetched again"
 )
@@ -415,8 +457,22 @@ OTHER_ARCHITECTURE = Code(
     label="made of packages here",
     help=("install the packages `qemu-user-static` and `binfmt-support`, or lock on such a machine",),
 )
+NO_REGISTRY = Code(
+    "E0496",
+    "no-registry",
+    "nothing on this machine says where the registry of `{registry}` is",
+    label="comes from there",
+    help=("set `{variable}` to its address, or install `{registry}`",),
+)
+NOT_IN_REGISTRY = Code(
+    "E0497",
+    "not-in-registry",
+    "`{purl}` cannot be had: {reason}",
+    label="not found",
+    help=("write it as `pkg:npm/%40scope/name@1.0.0` or `pkg:pypi/name@1.0.0`",),
+)
 
 UNREACHABLE: frozenset[Code] = frozenset(
-    {NETWORK, TOOL_MISSING, NO_KEYRING, NO_SPACE, AS_OF_MIRROR, OTHER_ARCHITECTURE}
+    {NO_REGISTRY, NETWORK, TOOL_MISSING, NO_KEYRING, NO_SPACE, AS_OF_MIRROR, OTHER_ARCHITECTURE}
 )
 """What the machine lacks or cannot reach: exit code 3."""

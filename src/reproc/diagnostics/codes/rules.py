@@ -135,7 +135,7 @@ NO_SUCH_FILE = Code(
     "no-such-file",
     "there is no `{path}` beside the spec",
     label="not found",
-    help=("did you mean `{suggestion}`?",),
+    help=("did you mean `{suggestion}`?", "write its path from the folder of the spec"),
 )
 UNREADABLE_FILE = Code("E0318", "unreadable-file", "`{path}` {problem}", label="cannot be used")
 NOTHING_TO_DROP = Code(
@@ -155,9 +155,54 @@ UNKNOWN_TOOLCHAIN = Code(
 UNKNOWN_TOOLCHAIN_VERSION = Code(
     "E0321",
     "unknown-toolchain-version",
-    "{release} does not package `{name} {version}`",
-    label="not in this release",
-    help=("it packages: {known}",),
+    "nothing provides `{name} {version}` for {release}",
+    label="not known for this base",
+    help=(
+        "the nearest is `{name} {nearest}`; there is: {known}",
+        "name a binary archive of it: `archive`, `sha256`, `bin`",
+    ),
+)
+TOOLCHAIN_TOO_NEW = Code(
+    "E0327",
+    "toolchain-too-new",
+    "`{name} {version}` of {other} needs glibc {needed}, and {base} has {libc}",
+    label="its programs would not start here",
+    help=("write `{nearest}`, or choose {other} as base",),
+)
+TOOLCHAIN_PROVIDER = Code(
+    "E0328",
+    "toolchain-provider",
+    "tool chains from `provider {provider}` are not supported yet",
+    label="comes from a distribution or as an archive in this version",
+    help=("leave `provider` out, or name a binary archive: `archive`, `sha256`, `bin`",),
+)
+PROVIDER_DISAGREES = Code(
+    "E0329",
+    "two-providers",
+    "`provider {provider}` and `archive` are two ways to get one tool chain",
+    label="not with an archive",
+    help=("keep one of them",),
+)
+TOOLCHAIN_BIN = Code(
+    "E0337",
+    "archive-without-bin",
+    "`toolchain {name} {version}` does not say where the archive's programs lie",
+    label="no `bin`",
+    help=("write `bin` and the folder in the archive that holds them, such as `bin usr/bin`",),
+)
+TOOLCHAIN_NO_ARCHIVE = Code(
+    "E0338",
+    "provider-without-archive",
+    "`provider archive` names no archive",
+    label="which one?",
+    help=('add `archive "ADDRESS"`, `sha256` and `bin`',),
+)
+MARCH_UNKNOWN = Code(
+    "E0339",
+    "march-unknown-to-compiler",
+    "{compiler} does not know `-march={name}`",
+    label="known since GCC {since}",
+    help=("write `{flags}`, which means the same to it", "use GCC {since} or newer"),
 )
 TWO_DEFAULTS = Code(
     "E0322",
@@ -199,14 +244,14 @@ BAD_REQUIREMENT = Code(
     "bad-requirement",
     "`{text}` is not a Python requirement: {problem}",
     label="cannot be read",
-    help=("write it as in PEP 508: `numpy==1.26.4`",),
+    help=("did you mean `{suggestion}`?", "{advice}", "write it as in PEP 508: `numpy==1.26.4`"),
 )
 DIRECT_REQUIREMENT = Code(
     "E0333",
     "direct-requirement",
     "`{text}` is fetched from an address, not from the index",
     label="nothing pins what is there",
-    help=("declare it as `code` and build it from there",),
+    help=("declare it as `code NAME {{ git …; commit … }}`, and write `install NAME` here",),
 )
 UNKNOWN_CODE = Code(
     "E0334",
@@ -312,6 +357,34 @@ BAD_EXPECTATION = Code(
     "`expect {text}` {problem}",
     label="cannot be checked",
     help=('write `expect exit 0`, `expect stdout contains "…"` or `expect file PATH exists`',),
+)
+ON_WITHOUT_KEEP = Code(
+    "E0347",
+    "on-without-keep",
+    "`build {name}` stands on another base, and nothing of it reaches the image",
+    label="has no `keep`",
+    help=("add `keep` and the paths that the image needs",),
+)
+MOUNTED_INPUT = Code(
+    "E0348",
+    "mounted-input",
+    "a build cannot see `data {name}`: it is mounted when the image runs",
+    label="not there yet",
+    help=("leave `at run` out, or give the build data of its own",),
+)
+HIDDEN_BY_MOUNT = Code(
+    "E0349",
+    "hidden-by-mount",
+    "nobody would see `{what}` at `{path}`: `data {data}` is mounted over it",
+    label="put here",
+    help=("put one of the two somewhere else with `into`",),
+)
+OWNER_AT_RUN = Code(
+    "E0355",
+    "owner-of-mounted-data",
+    "`data {name}` cannot have an `owner`: what is mounted keeps the one that it has outside",
+    label="is mounted",
+    help=("leave `owner` out, and open it for all with `mode 0644` where that is needed",),
 )
 NEEDS_DATA_NAME = Code(
     "E0356",

@@ -9,7 +9,12 @@ UNKNOWN_STATEMENT = Code(
     "unknown-statement",
     "there is no statement `{keyword}` {place}",
     label="not a statement {place}",
-    help=("did you mean `{suggestion}`?", "`{keyword}` stands {elsewhere}", "{place} may stand: {known}"),
+    help=(
+        "{advice}",
+        "did you mean `{suggestion}`?",
+        "`{keyword}` stands {elsewhere}",
+        "{place} may stand: {known}",
+    ),
 )
 NOT_SUPPORTED_YET = Code(
     "E0202",
@@ -29,7 +34,7 @@ MISSING_VALUE = Code(
     "missing-value",
     "`{keyword}` needs {what}",
     label="{type} is missing behind this",
-    help=("for example: `{example}`",),
+    help=("did you mean `{suggestion}`?", "for example: `{example}`"),
 )
 EXTRA_VALUE = Code(
     "E0205", "extra-value", "`{keyword}` takes no further value", label="one value too many", help=("{hint}",)
@@ -39,7 +44,7 @@ WRONG_VALUE = Code(
     "wrong-value",
     "`{value}` {problem}",
     label="expected {type}",
-    help=("did you mean `{suggestion}`?", "for example: `{example}`"),
+    help=("did you mean `{suggestion}`?", "{advice}", "for example: `{example}`"),
 )
 NO_LIST_HERE = Code(
     "E0207",

@@ -30,7 +30,7 @@ BIDI_CHARACTER = Code(
 TOO_LARGE = Code(
     "E0104",
     "file-too-large",
-    "the file has {size} bytes, more than the {limit} that a spec may have",
+    "the file is larger than the {limit} bytes that a spec may have",
     help=("split it with `include`, or keep data in files of its own",),
 )
 TOO_LONG = Code(

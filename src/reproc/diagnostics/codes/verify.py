@@ -60,3 +60,9 @@ REQUIREMENT_MISSING = Code(
     label="needed here",
     help=("leave out `--require {word}` to skip such tests",),
 )
+AUDIT_FAILED = Code(
+    "E0616",
+    "audit-failed",
+    "audit `{audit}` of `{target}` in {engine} fails: {reason}",
+    help=("`.reproc/report.json` has all that it found",),
+)

@@ -109,9 +109,16 @@ PATH_REPLACED = Code(
     label="no command of the base is found any more",
     help=("write `prepend PATH {value}`",),
 )
+UNUSED_EXCLUDE = Code(
+    "W0317",
+    "unused-exclude",
+    "nothing in `{source}` matches `exclude {pattern}`",
+    label="leaves out nothing",
+    help=("write it as in `.gitignore`, relative to `{source}`, or take it out",),
+)
 NO_NETWORK = Code(
     "W0320",
-    "no-network",
+    "command-without-network",
     "`{command}` needs the network, and a {place} has none",
     label="will fail",
     help=("{instead}",),

@@ -97,6 +97,11 @@ class Universe:
         self._versions: dict[str, tuple[Package, ...]] = {}
         self._providers: dict[str, tuple[Package, ...]] = {}
 
+    @property
+    def indexes(self) -> tuple[Index, ...]:
+        """In order of preference."""
+        return self._indexes
+
     @cached_property
     def names(self) -> frozenset[str]:
         return frozenset[str]().union(*(index.names for index in self._indexes))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 
 from reproc.catalog import Release
 from reproc.diagnostics.codes import lock as codes
@@ -265,18 +266,26 @@ def basic_closure(universe: Universe, release: Release) -> Mapping[str, Package]
 
 
 def layers(
-    universe: Universe, release: Release, installed: Mapping[str, Package], requests: Sequence[AptRequest]
+    universe: Universe,
+    release: Release,
+    installed: Mapping[str, Package],
+    requests: Sequence[AptRequest],
+    beside: Mapping[tuple[str, ...], Universe] = MappingProxyType({}),
 ) -> tuple[AptLayer, ...]:
-    """What each layer adds to what the one that it stands on has; raises `Problem` with every mistake."""
+    """What each layer adds to what the one that it stands on has; raises `Problem` with every mistake.
+
+    `beside` has the wider universes of the layers that take packages of other releases.
+    """
     states: dict[str | None, Mapping[str, Package]] = {None: installed}
     found: list[AptLayer] = []
     mistakes: list[Diagnostic] = []
     for request in requests:
         below = states.get(request.after, installed)
         wishes = {_wish(item): item for item in request.packages}
-        solution = solver.solve(universe, below, list(wishes), recommends=request.recommends)
+        offered = beside.get(request.beside, universe)
+        solution = solver.solve(offered, below, list(wishes), recommends=request.recommends)
         mistakes += (
-            _told(failure, wishes.get(failure.wish), universe, release) for failure in solution.failures
+            _told(failure, wishes.get(failure.wish), offered, release) for failure in solution.failures
         )
         states[request.name] = solution.installed
         asked = tuple(sorted({item.text for item in request.packages}))

@@ -12,10 +12,13 @@ from collections import deque
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
+from pathlib import Path
 from string import Template
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from reproc.catalog import Release, release
+from reproc.diagnostics import Outcome
 from reproc.diagnostics.codes import lock as codes
 from reproc.lock import archives
 from reproc.lock.model import BootstrapBase, Deb, Lock
@@ -148,6 +151,20 @@ def make(recipe: Recipe, store: Store, progress: Progress) -> tuple[str, int]:
         sha256 = store.adopt(output)
     store.remember("base", f"{here}\n{script}", sha256.encode())
     return sha256, size
+
+
+def make_here(
+    base: BootstrapBase, lock: Lock, platform: str, folder: Path, settings: dict[str, str], progress: Progress
+) -> Outcome[None]:
+    """Makes a locked base's file below the spec's folder as `containers/bootstrap.sh` does; raises `Problem`."""
+    tool()
+    with TemporaryDirectory(prefix="reproc-") as place:
+        script = Path(place, "bootstrap.sh")
+        script.write_text(bootstrap_script(base, lock, platform), encoding="utf-8")
+        output = folder / FOLDER / f"{base.sha256}.tar"
+        with progress.task(f"making the {base.distribution} {base.release} base"):
+            _run(["sh", str(script), str(output)], os.environ | settings, progress)
+    return Outcome(None)
 
 
 def _run(command: Sequence[str], environment: dict[str, str], progress: Progress) -> None:

@@ -86,6 +86,7 @@ mmdebstrap --mode="$$mode" --variant=minbase --include=$NAMES \
     --customize-hook='rm -f "$$1/etc/resolv.conf" "$$1/etc/hostname"' \
     --customize-hook=': > "$$1/etc/resolv.conf"; echo localhost > "$$1/etc/hostname"' \
     --customize-hook='chmod 644 "$$1/etc/apt/sources.list" "$$1/etc/resolv.conf" "$$1/etc/hostname"' \
+    --customize-hook='chroot "$$1" chown _apt:root /var/lib/apt/lists/partial /var/cache/apt/archives/partial' \
     $RELEASE - "deb [trusted=yes check-valid-until=no check-date=no] copy:$$work/archive $RELEASE main" \
     > "$$work/root.tar" || fail "mmdebstrap failed"
 

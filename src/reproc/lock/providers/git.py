@@ -1,9 +1,14 @@
-"""Commits of git repositories, without a git program: what a ref points at, a tree's canonical archive."""
+"""Commits of git repositories, without a git program: what a ref points at, a tree's canonical archive.
+
+A tree comes as the author asks for it: with the submodules at the commits that it records, and with what Git LFS
+keeps in the place of what points there.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -11,11 +16,13 @@ from urllib.parse import urlsplit
 from reproc.diagnostics.codes import lock as codes
 from reproc.diagnostics.diagnostic import Diagnostic, Outcome, error
 from reproc.lock import tar
-from reproc.lock.model import GitTree, TreeEntry
-from reproc.lock.net import digest, host_of, plain
-from reproc.lock.problem import problem
+from reproc.lock.model import GitTree, LargeFile, Submodule, TreeEntry
+from reproc.lock.net import Client, digest, host_of, plain
+from reproc.lock.problem import Problem, problem
+from reproc.lock.providers import lfs, submodules
 from reproc.lock.requests import GitRequest
 from reproc.lock.store import Store
+from reproc.record import replace
 
 if TYPE_CHECKING:
     from dulwich.client import GitClient
@@ -24,13 +31,155 @@ if TYPE_CHECKING:
     from dulwich.refs import Ref
     from dulwich.repo import Repo
 
-_LINK, _SUBMODULE, _FOLDER, _EXECUTABLE = 0o120000, 0o160000, 0o040000, 0o111
+_EXECUTABLE = 0o111
 
 
-def lock(request: GitRequest, store: Store) -> Outcome[GitTree]:
+def lock(request: GitRequest, store: Store, client: Client | None = None) -> Outcome[GitTree]:
     """The commit that is asked for, its archive put into the store; raises `Problem`."""
+    from dulwich.repo import Repo
+
+    with store.temporary() as folder, Repo.init_bare(str(folder), mkdir=True) as repository:
+        return _Checkout(request, repository, client or Client(), store).locked()
+
+
+def fetch(tree: GitTree, store: Store, client: Client | None = None) -> None:
+    """Puts a locked tree's archive into the store; raises `Problem`, also where it is another one."""
+    from reproc.source import SourceFile, Span
+
+    nowhere = Span(SourceFile("", ""), 0, 0)
+    asked = GitRequest(tree.url, "commit", tree.commit, nowhere, bool(tree.submodules), bool(tree.large))
+    found = lock(asked, store, client).value
+    if found is None or (found.tree, found.sha256) != (tree.tree, tree.sha256):
+        raise problem(codes.GIT_CHANGED, None, commit=tree.commit, url=tree.url)
+
+
+@dataclass
+class _Checkout:
+    """A commit with all that belongs to it, on its way into the store."""
+
+    request: GitRequest
+    repository: Repo
+    """Holds the objects of the submodules as well."""
+    client: Client
+    store: Store
+    submodules: list[Submodule] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+    large: list[LargeFile] = field(default_factory=list)
+
+    def locked(self) -> Outcome[GitTree]:
+        request = self.request
+        commit = _with_told(request, self.repository)
+        tree = _tree_of(self.repository, commit)
+        if tree is None:
+            raise _unknown(request)
+        members = self._members(request.url, tree, "")
+        if not members:
+            raise problem(codes.EMPTY_SOURCE, request.origin, source=request.url)
+        sha256 = tar.write(members, self.store)
+        warnings: tuple[Diagnostic, ...] = ()
+        if self.left_out:
+            paths = ", ".join(f"`{each}`" for each in self.left_out)
+            warnings = (error(codes.SUBMODULES, request.origin, url=request.url, paths=paths),)
+        found = GitTree(
+            request.url,
+            commit.decode(),
+            tree.decode(),
+            sha256,
+            tuple(sorted(self.submodules, key=lambda each: each.path)),
+            tuple(sorted(self.left_out)),
+            tuple(sorted(self.large, key=lambda each: each.path)),
+        )
+        return Outcome(found, warnings)
+
+    def _members(self, url: str, tree: ObjectID, place: str, depth: int = 0) -> list[tar.Member]:
+        """The members of a repository's tree, which stands at `place`; empty for the outermost one."""
+        walk = _Tree(self.repository.object_store)
+        try:
+            members = list(walk.members(tree, ""))
+        except KeyError as trouble:
+            facts = {"url": url, "reason": "what its server gives is not whole"}
+            raise problem(codes.GIT_TROUBLE, self.request.origin, **facts) from trouble
+        if self.request.lfs:
+            members = self._with_large(url, walk, members, place)
+        found = [tar.moved(each, f"{place}{each.entry.path}") for each in members]
+        if not self.request.submodules:
+            self.left_out += walk.submodules
+            return found + [_empty_folder(path) for path in walk.submodules]
+        if walk.submodules:
+            for path, inner, commit in self._addressed(url, walk, depth):
+                whole = f"{place}{path}"
+                found.append(_empty_folder(whole))
+                found += self._submodule(url, inner, commit, whole, depth)
+        return found
+
+    def _addressed(self, url: str, walk: _Tree, depth: int) -> Iterator[tuple[str, str, str]]:
+        """Each submodule of a repository: its path there, its address, its commit."""
+        origin, paths = self.request.origin, tuple(walk.submodules)
+        if depth >= submodules.DEEPEST or len(self.submodules) + len(paths) > submodules.MOST:
+            raise submodules.refused(paths[0], url, "is one of too many, one in the other", origin)
+        if submodules.FILE in walk.links:
+            reason = f"is named in a `{submodules.FILE}` that is a symbolic link"
+            raise submodules.refused(paths[0], url, reason, origin)
+        said = submodules.addresses(walk.small.get(submodules.FILE), url, paths, origin)
+        yield from ((path, said[path], commit) for path, commit in walk.submodules.items())
+
+    def _submodule(self, parent: str, url: str, commit: str, place: str, depth: int) -> list[tar.Member]:
+        request = GitRequest(url, "commit", commit, self.request.origin)
+        url, tree = self._reached(request, parent, place)
+        self.submodules.append(Submodule(place, url, commit))
+        return self._members(url, tree, f"{place}/", depth + 1)
+
+    def _reached(self, request: GitRequest, parent: str, place: str) -> tuple[str, ObjectID]:
+        """Where a submodule is to be had, and its tree.
+
+        Most services serve a repository at its address with `.git` too, by which recipes know what it is.
+        """
+        plain = request.url.rstrip("/")
+        urls = [plain] if plain.endswith(".git") or plain.startswith("file:") else [f"{plain}.git", plain]
+        for number, url in enumerate(urls, 1):
+            try:
+                commit = _with_told(replace(request, url=url), self.repository)
+                tree = _tree_of(self.repository, commit)
+                if tree is None:
+                    raise _unknown(request)
+                return url, tree
+            except Problem as trouble:
+                if number < len(urls) and trouble.diagnostics[0].code is not codes.NETWORK:
+                    continue
+                if trouble.diagnostics[0].code is not codes.GIT_UNKNOWN:
+                    raise
+                reason = f"is at commit `{request.ref}`, which `{plain}` does not have"
+                raise submodules.refused(place, parent, reason, request.origin) from trouble
+        raise AssertionError("the last address returns or raises")
+
+    def _with_large(self, url: str, walk: _Tree, members: list[tar.Member], place: str) -> list[tar.Member]:
+        """The members, with what Git LFS keeps in the place of what points there."""
+        found = {path: file for path, text in walk.small.items() if (file := lfs.pointed(path, text))}
+        if not found:
+            return members
+        origin = self.request.origin
+        endpoint = lfs.service(url, walk.small.get(lfs.CONFIGURATION), origin)
+        lfs.fetch(tuple(found.values()), url, endpoint, self.client, self.store, origin)
+        self.large += (replace(each, path=f"{place}{path}") for path, each in found.items())
+        return [self._filled(each, found.get(each.entry.path)) for each in members]
+
+    def _filled(self, member: tar.Member, file: LargeFile | None) -> tar.Member:
+        if file is None:
+            return member
+        entry = replace(member.entry, sha256=file.sha256)
+        path = self.store.place(file.sha256)
+        return tar.Member(entry, tar.of_file(path), path.stat().st_size)
+
+
+def _empty_folder(path: str) -> tar.Member:
+    return tar.Member(TreeEntry(path, False, None), None)
+
+
+def _with_told(request: GitRequest, repository: Repo) -> ObjectID:
+    """The commit that is asked for, fetched; what goes wrong with git or the connection is a `Problem`."""
     try:
-        return _fetched(request, store)
+        client, path = _client(request.url)
+        return _commit(request, client, path, repository)
     except Exception as trouble:
         told = _told(request, trouble)
         if told is None:
@@ -38,38 +187,16 @@ def lock(request: GitRequest, store: Store) -> Outcome[GitTree]:
         raise told from trouble
 
 
-def fetch(tree: GitTree, store: Store) -> None:
-    """Puts a locked tree's archive into the store; raises `Problem`, also where it is another one."""
-    from reproc.source import SourceFile, Span
-
-    nowhere = Span(SourceFile("", ""), 0, 0)
-    found = lock(GitRequest(tree.url, "commit", tree.commit, nowhere), store).value
-    if found is None or (found.tree, found.sha256) != (tree.tree, tree.sha256):
-        raise problem(codes.GIT_CHANGED, None, commit=tree.commit, url=tree.url)
-
-
-def _fetched(request: GitRequest, store: Store) -> Outcome[GitTree]:
+def _tree_of(repository: Repo, commit: ObjectID) -> ObjectID | None:
     from dulwich.objects import Commit
-    from dulwich.repo import Repo
 
-    client, path = _client(request.url)
-    with store.temporary() as folder, Repo.init_bare(str(folder), mkdir=True) as repository:
-        commit = _commit(request, client, path, repository)
-        found = repository.object_store[commit]
-        if not isinstance(found, Commit):
-            raise problem(
-                codes.GIT_UNKNOWN, request.origin, url=request.url, kind=request.kind, ref=request.ref
-            )
-        walk = _Tree(repository.object_store)
-        members = list(walk.members(found.tree, ""))
-        if not members:
-            raise problem(codes.EMPTY_SOURCE, request.origin, source=request.url)
-        sha256 = tar.write(members, store)
-        warnings: tuple[Diagnostic, ...] = ()
-        if walk.submodules:
-            paths = ", ".join(f"`{each}`" for each in walk.submodules)
-            warnings = (error(codes.SUBMODULES, request.origin, url=request.url, paths=paths),)
-        return Outcome(GitTree(request.url, commit.decode(), found.tree.decode(), sha256), warnings)
+    found = repository.object_store[commit]
+    return found.tree if isinstance(found, Commit) else None
+
+
+def _unknown(request: GitRequest) -> Problem:
+    facts = {"url": request.url, "kind": request.kind, "ref": request.ref}
+    return problem(codes.GIT_UNKNOWN, request.origin, **facts)
 
 
 def _client(url: str) -> tuple[GitClient, str]:
@@ -93,6 +220,8 @@ def _commit(request: GitRequest, client: GitClient, path: str, repository: Repo)
     from dulwich.errors import GitProtocolError
 
     wanted = _wanted(request, client, path)
+    if wanted in repository.object_store:
+        return _peeled(repository.object_store, wanted)
 
     def determine_wants(refs: Mapping[Ref, ObjectID], depth: int | None = None) -> list[ObjectID]:
         return [wanted]
@@ -105,7 +234,7 @@ def _commit(request: GitRequest, client: GitClient, path: str, repository: Repo)
     if wanted not in repository.object_store:
         client.fetch(path.encode(), repository)
     if wanted not in repository.object_store:
-        raise problem(codes.GIT_UNKNOWN, request.origin, url=request.url, kind=request.kind, ref=request.ref)
+        raise _unknown(request)
     return _peeled(repository.object_store, wanted)
 
 
@@ -146,14 +275,18 @@ def _peeled(objects: BaseObjectStore, wanted: ObjectID) -> ObjectID:
 
 
 class _Tree:
-    """Walks a tree; notes the submodules that it passes."""
+    """Walks a tree; notes what it passes."""
 
     def __init__(self, objects: BaseObjectStore) -> None:
         self._objects = objects
-        self.submodules: list[str] = []
+        self.submodules: dict[str, str] = {}
+        """The commit of each by its path."""
+        self.links: set[str] = set()
+        self.small: dict[str, bytes] = {}
+        """Files that may say something of others: short ones, and `.gitmodules`."""
 
     def members(self, tree: ObjectID, folder: str) -> Iterator[tar.Member]:
-        from dulwich.objects import Blob, Tree
+        from dulwich.objects import Tree
 
         found = self._objects[tree]
         assert isinstance(found, Tree)
@@ -164,21 +297,28 @@ class _Tree:
                 raise problem(
                     codes.BAD_FILE_NAME, None, path=ascii(path), what="what no file name should hold"
                 )
-            if mode & 0o170000 == _SUBMODULE:
-                self.submodules.append(path)
-            elif mode & 0o170000 == _FOLDER:
-                yield from self.members(entry.sha, path)
-            else:
-                blob = self._objects[entry.sha]
-                assert isinstance(blob, Blob)
-                content = blob.as_raw_string()
-                if mode & 0o170000 == _LINK:
-                    yield tar.Member(
-                        TreeEntry(path, False, None, content.decode("utf-8", "surrogateescape")), None
-                    )
-                else:
-                    kept = TreeEntry(path, bool(mode & _EXECUTABLE), digest(content))
-                    yield tar.Member(kept, tar.of_bytes(content), len(content))
+            match mode & 0o170000:
+                case 0o160000:
+                    self.submodules[path] = entry.sha.decode()
+                case 0o040000:
+                    yield from self.members(entry.sha, path)
+                case kind:
+                    yield self._file(path, entry.sha, mode, link=kind == 0o120000)
+
+    def _file(self, path: str, blob: ObjectID, mode: int, *, link: bool) -> tar.Member:
+        from dulwich.objects import Blob
+
+        found = self._objects[blob]
+        assert isinstance(found, Blob)
+        content = found.as_raw_string()
+        if link:
+            self.links.add(path)
+            return tar.Member(TreeEntry(path, False, None, content.decode("utf-8", "surrogateescape")), None)
+        if len(content) <= lfs.LONGEST or path == submodules.FILE:
+            self.small[path] = content
+        return tar.Member(
+            TreeEntry(path, bool(mode & _EXECUTABLE), digest(content)), tar.of_bytes(content), len(content)
+        )
 
 
 def _told(request: GitRequest, trouble: Exception) -> Exception | None:

@@ -39,10 +39,7 @@ def lock(
     """The image for a platform, its flattened root file system put into the store; raises `Problem`."""
     reference = parsed(text, origin)
     registry = Registry(reference, origin, client, site)
-    manifest, digest = registry.manifest(reference.what, (*INDEXES, *MANIFESTS))
-    if "manifests" in manifest:
-        digest = _of_platform(manifest, platform, registry)
-        manifest, digest = registry.manifest(digest, MANIFESTS)
+    manifest, digest = _manifest(registry, platform)
     config = registry.config(_digest(manifest.get("config"), registry))
     _check_platform(config, platform, registry)
     layers = manifest.get("layers")
@@ -57,6 +54,19 @@ def lock(
         raise registry.trouble(f"a layer cannot be read: {trouble}") from trouble
     size = store.place(rootfs).stat().st_size
     return ImageBase(str(reference), digest, rootfs, size, environment_of(config))
+
+
+def digest(text: str, origin: Span | None, platform: str, client: Client, site: Site) -> str:
+    """The digest of an image's manifest for a platform, as it is now; raises `Problem`."""
+    return _manifest(Registry(parsed(text, origin), origin, client, site), platform)[1]
+
+
+def _manifest(registry: Registry, platform: str) -> tuple[dict[str, Any], str]:
+    """The manifest for a platform, which may stand behind an index, and its digest."""
+    manifest, found = registry.manifest(registry.reference.what, (*INDEXES, *MANIFESTS))
+    if "manifests" in manifest:
+        return registry.manifest(_of_platform(manifest, platform, registry), MANIFESTS)
+    return manifest, found
 
 
 def fetch(base: ImageBase, platform: str, client: Client, site: Site, store: Store) -> None:

@@ -21,6 +21,7 @@ from reproc.lock.requests import PROJECT, InstallRequest, PythonRequest
 from reproc.lock.requirements import Wanted, each_of, wanted
 from reproc.lock.store import Store
 from reproc.record import record, replace
+from reproc.source import Span
 
 _MACHINES = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}
 _GLIBC = (17, 28, *range(31, 41))
@@ -45,14 +46,15 @@ def lock(
     site: Site,
     store: Store,
     trees: Mapping[str, str] = MappingProxyType({}),
+    held: Mapping[str, str] = MappingProxyType({}),
 ) -> Outcome[PythonEnvironment]:
     """The distributions that an environment needs; raises `Problem` with every mistake.
 
-    `trees` has the digest of the archive of each code that is installed, by its name.
+    `trees` has the digest of the archive of each code that is installed, by its name; `held` has the versions
+    at which packages stay where that is possible.
     """
     machine = _machine(platform)
-    marks = {**_MARKS, "python_version": request.version, "python_full_version": f"{request.version}.0"}
-    found, mistakes = wanted(request, marks | {"platform_machine": machine})
+    found, mistakes = wanted(request, marks(request.version, platform))
     needs = [_of_code(each, trees, store, request) for each in request.installs]
     mistakes += tuple(need for need in needs if isinstance(need, Diagnostic))
     if mistakes:
@@ -67,10 +69,12 @@ def lock(
         request.as_of,
         tuple(_tags(request.version, machine, request.libc)),
         f"{platform} with glibc {request.libc[0]}.{request.libc[1]}",
+        tuple(sorted(held.items())),
     )
     # a lock names everything; what its author overrode must not come back
     alone = request.locks and not (request.requirements or request.files or request.projects or built)
-    packages = uv.resolved([w.text for w in found], ask, site, found, *(("--no-deps",) if alone else ()))
+    texts = sorted({w.text for w in found})
+    packages = uv.resolved(texts, ask, site, found, *(("--no-deps",) if alone else ()))
     done = [_complete(_choose(package, ask, found), client, store) for package in packages]
     built += (_of_archive(each, store, request) for each in done if not each.filename.endswith(".whl"))
     environment = PythonEnvironment(
@@ -85,6 +89,12 @@ def lock(
         request.index,
     )
     return Outcome(environment, tuple(told for need in built for told in need.told))
+
+
+def marks(version: str, platform: str) -> dict[str, str]:
+    """What markers of a target see; raises `Problem` for a platform that nothing is known of."""
+    own = {"python_version": version, "python_full_version": f"{version}.0"}
+    return {**_MARKS, **own, "platform_machine": _machine(platform)}
 
 
 @record
@@ -145,7 +155,7 @@ def _sorted(wheels: Iterable[Wheel]) -> tuple[Wheel, ...]:
 
 def _tools(wishes: Sequence[Wanted], ask: Ask, client: Client, site: Site, store: Store) -> tuple[Wheel, ...]:
     """The wheels that a build takes: they are there for it alone, and never built themselves."""
-    ask = replace(ask, built=())
+    ask = replace(ask, built=(), held=())
     packages = uv.resolved([w.text for w in wishes], ask, site, wishes)
     return _sorted(_complete(_choose(package, ask, wishes), client, store) for package in packages)
 
@@ -186,6 +196,26 @@ def fetch(
     for wheel in again:
         urls = [addresses[wheel.filename]] if wheel.filename in addresses else []
         client.download(urls, wheel.sha256, store, f"`{wheel.filename}`")
+
+
+def file_of(name: str, version: str, filename: str | None, site: Site, origin: Span | None) -> Offer | None:
+    """A file of a package by its name, or else the wheel that a machine of today would take; raises `Problem`."""
+    machine = "aarch64" if "aarch64" in (filename or "") else "x86_64"
+    newest = (2, _GLIBC[-1])
+    tags = tuple(_tags("3.11", machine, newest))
+    ask = Ask("3.11", _uv_platform(machine, newest), tags=tags, words="this platform")
+    package = next(iter(uv.resolved([f"{name}=={version}"], ask, site, (), "--no-deps")), None)
+    offers = list(_offers(package)) if package is not None else []
+    if package is not None and filename is None:
+        offers = [offer for _, offer in sorted(_ranked(package, tags), key=lambda pair: pair[0])]
+    return next((offer for offer in offers if filename in (None, offer.filename)), None)
+
+
+def newest(names: Sequence[str], request: PythonRequest, platform: str, site: Site) -> dict[str, str]:
+    """The newest version of each package that the environment could take, whatever the spec says; raises `Problem`."""
+    ask = Ask(request.version, _uv_platform(_machine(platform), request.libc), request.index, request.built)
+    packages = uv.resolved(names, ask, site, (), "--no-deps")
+    return {str(package.get("name")): str(package.get("version")) for package in packages}
 
 
 @record

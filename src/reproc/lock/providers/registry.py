@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import base64
 import json
-import os
 import re
-import subprocess
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reproc.diagnostics.codes import lock as codes
 from reproc.lock.archives import Site
-from reproc.lock.net import Client, NotServed, Unreachable, digest
+from reproc.lock.net import Client, NotServed, Unreachable, digest, host_of, plain
 from reproc.lock.problem import Problem, problem
+from reproc.lock.providers import credentials
+from reproc.lock.providers.credentials import HUB
 from reproc.lock.store import Mismatch, Store
 from reproc.record import record
 from reproc.source import Span
+
+if TYPE_CHECKING:
+    import requests
 
 INDEXES = (
     "application/vnd.oci.image.index.v1+json",
@@ -33,9 +34,7 @@ _NAME = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|
 _TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
 _LIMIT = 8 << 20
 """The largest manifest or configuration that is read, in bytes."""
-_HUB = "docker.io"
-_HUB_INTERFACE = "registry-1.docker.io"
-_HUB_LOGIN = f"https://index.{_HUB}/v1/"
+_HUB_INTERFACE = f"registry-1.{HUB}"
 
 
 @record
@@ -70,9 +69,9 @@ def parsed(text: str, origin: Span | None) -> Reference:
     if slash and ("." in first or ":" in first or first == "localhost"):
         registry, rest = first, others
     else:
-        registry = _HUB
+        registry = HUB
     rest, colon, tag = rest.partition(":")
-    if registry == _HUB and "/" not in rest:
+    if registry == HUB and "/" not in rest:
         rest = f"library/{rest}"
     if not _NAME.fullmatch(rest):
         raise refuse("its name has other characters than lower-case letters, digits and `._-/`")
@@ -163,11 +162,11 @@ class Registry:
     @property
     def _root(self) -> str:
         registry = self.reference.registry
-        mirror = self.site.mirror("docker") if registry == _HUB else self.site.mirror(registry)
+        mirror = self.site.mirror("docker") if registry == HUB else self.site.mirror(registry)
         if mirror and "://" in mirror:
             root = mirror
         else:
-            host = mirror or (_HUB_INTERFACE if registry == _HUB else registry)
+            host = mirror or (_HUB_INTERFACE if registry == HUB else registry)
             root = f"{'http' if _is_loopback(host) else 'https'}://{host}"
         return f"{root}/v2/{self.reference.name}"
 
@@ -181,11 +180,11 @@ class Registry:
         return bytes(content)
 
     def _answer(self, path: str, accept: str) -> Any:
-        """A streamed answer with status 200; logs in once where that is asked for."""
+        """A streamed answer with status 200; logs in where that is asked for, also when a login has run out."""
         url = f"{self._root}/{path}"
         try:
             response = self.client.request(url, self._headers | {"Accept": accept}, stream=True)
-            if response.status_code == 401 and not self._headers:
+            if response.status_code == 401:
                 challenge = response.headers.get("WWW-Authenticate", "")
                 response.close()
                 self._headers = self._log_in(challenge)
@@ -196,41 +195,83 @@ class Registry:
                 self.origin,
                 host=trouble.host,
                 reason=trouble.reason,
-                variable="REPROC_MIRROR_DOCKER" if self.reference.registry == _HUB else None,
+                variable="REPROC_MIRROR_DOCKER" if self.reference.registry == HUB else None,
             ) from trouble
         except NotServed as trouble:
             raise self.trouble(trouble.reason) from trouble
         if response.status_code == 200:
             return response
         response.close()
+        raise self._refused(response)
+
+    def _refused(self, response: requests.Response) -> Problem:
+        """What an answer without the content means."""
         named = {"registry": self.reference.registry, "reference": str(self.reference)}
-        if response.status_code == 404:
-            raise problem(codes.UNKNOWN_IMAGE, self.origin, **named)
-        if response.status_code in (401, 403):
-            raise problem(
-                codes.REGISTRY_REFUSED, self.origin, **named, reason=f"HTTP status {response.status_code}"
-            )
-        raise self.trouble(f"HTTP status {response.status_code}")
+        match response.status_code:
+            case 404:
+                return problem(codes.UNKNOWN_IMAGE, self.origin, **named)
+            case 401 | 403 as status:
+                reason, advice = self._why_refused(status)
+                return problem(codes.REGISTRY_REFUSED, self.origin, **named, reason=reason, advice=advice)
+            case 429:
+                wait = response.headers.get("Retry-After", "")
+                seconds = f"{wait} seconds" if wait.isdecimal() else None
+                login = f"`docker login {self.reference.registry}` raises the limit"
+                advice = login if self._login().login is None else None
+                return problem(codes.REGISTRY_LIMIT, self.origin, **named, wait=seconds, advice=advice)
+            case status:
+                return self.trouble(f"HTTP status {status}")
+
+    def _why_refused(self, status: int) -> tuple[str, str | None]:
+        known = self._login()
+        if known.login is None:
+            # Docker's own registry does not tell a stranger what there is
+            hidden = "it asks for a login, or has no such image"
+            shown = hidden if self.reference.registry == HUB else "it asks for a login"
+            reason = shown if status == 401 else "it is not open to everyone"
+            advice = f"{known.trouble}: install it, or log in again" if known.trouble else None
+            return reason, advice
+        who = "the token" if known.login.is_token else f"`{known.login.name}`"
+        if status == 401:
+            return f"it does not accept the login of {who}", None
+        return f"{who} may not read it", "ask its owner for the right to read it"
+
+    def _login(self) -> credentials.Known:
+        return credentials.known(self.reference.registry, self.site.environment)
 
     def _log_in(self, challenge: str) -> dict[str, str]:
+        """The headers that a challenge asks for (distribution specification, "token authentication")."""
         kind, _, rest = challenge.partition(" ")
         asked = dict(re.findall(r'(\w+)="([^"]*)"', rest))
-        basic = credentials(self.reference.registry, self.site.environment)
+        login = self._login().login
+        basic = {"Authorization": f"Basic {login.basic}"} if login is not None and not login.is_token else {}
         if kind.lower() == "basic":
-            return {"Authorization": f"Basic {basic}"} if basic else {}
+            return basic
         if kind.lower() != "bearer" or "realm" not in asked:
             return {}
-        from urllib.parse import urlencode
-
         query = {key: asked[key] for key in ("service", "scope") if key in asked}
         query.setdefault("scope", f"repository:{self.reference.name}:pull")
-        headers = {"Authorization": f"Basic {basic}"} if basic else {}
-        response = self.client.request(f"{asked['realm']}?{urlencode(query)}", headers)
+        if login is not None and login.is_token:
+            form = {"grant_type": "refresh_token", "client_id": "reproc", "refresh_token": login.secret}
+            response = self._posted(asked["realm"], form | query)
+        else:
+            from urllib.parse import urlencode
+
+            joint = "&" if "?" in asked["realm"] else "?"
+            response = self.client.request(f"{asked['realm']}{joint}{urlencode(query)}", basic)
         if response.status_code != 200:
-            return {}
+            raise self._refused(response)
         answer = self.object(response.content)
         token = answer.get("token") or answer.get("access_token")
-        return {"Authorization": f"Bearer {token}"} if isinstance(token, str) else {}
+        if not isinstance(token, str):
+            raise self.trouble("it gives no token")
+        return {"Authorization": f"Bearer {token}"}
+
+    def _posted(self, url: str, form: dict[str, str]) -> requests.Response:
+        try:
+            return self.client.session().post(url, data=form, timeout=self.client.timeout)
+        except response_errors() as trouble:
+            raise problem(codes.NETWORK, self.origin, host=host_of(url), reason=plain(trouble)) from trouble
 
 
 def response_errors() -> tuple[type[Exception], ...]:
@@ -243,45 +284,3 @@ def response_errors() -> tuple[type[Exception], ...]:
 def _is_loopback(host: str) -> bool:
     name = host.rpartition(":")[0] if re.search(r":\d+$", host) else host
     return name in ("localhost", "[::1]") or name.startswith("127.")
-
-
-def credentials(registry: str, environment: Mapping[str, str]) -> str | None:
-    """What Docker's configuration holds for a registry, as basic authentication wants it."""
-    folder = environment.get("DOCKER_CONFIG") or os.path.join(environment.get("HOME", "/"), ".docker")
-    try:
-        settings = json.loads(Path(folder, "config.json").read_bytes())
-    except (OSError, ValueError):
-        return None
-    if not isinstance(settings, dict):
-        return None
-    server = _HUB_LOGIN if registry == _HUB else registry
-    helpers = settings.get("credHelpers")
-    helper = helpers.get(registry) if isinstance(helpers, dict) else None
-    helper = helper or settings.get("credsStore")
-    if isinstance(helper, str) and re.fullmatch(r"[\w.-]+", helper):
-        found = _ask(helper, server)
-        if found is not None:
-            return found
-    auths = settings.get("auths")
-    entry = auths.get(server) if isinstance(auths, dict) else None
-    auth = entry.get("auth") if isinstance(entry, dict) else None
-    return auth if isinstance(auth, str) and auth else None
-
-
-def _ask(helper: str, server: str) -> str | None:
-    """What a credential helper answers (docker-credential-helpers protocol)."""
-    try:
-        done = subprocess.run(
-            [f"docker-credential-{helper}", "get"],
-            input=server.encode(),
-            capture_output=True,
-            timeout=30,
-            check=False,
-        )
-        answer = json.loads(done.stdout) if done.returncode == 0 else {}
-    except (OSError, ValueError, subprocess.TimeoutExpired):
-        return None
-    name, secret = answer.get("Username"), answer.get("Secret")
-    if not isinstance(name, str) or not isinstance(secret, str):
-        return None
-    return base64.b64encode(f"{name}:{secret}".encode()).decode()

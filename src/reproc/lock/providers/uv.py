@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import json
 import os
 import re
 import subprocess
@@ -40,6 +41,8 @@ class Ask:
     """The wheel tags that the target takes, the best first."""
     words: str = ""
     """The platform for people."""
+    held: tuple[tuple[str, str], ...] = ()
+    """Names and versions at which packages stay where that is possible."""
 
     def builds(self, name: str) -> bool:
         """Whether a package is to be built from source."""
@@ -84,6 +87,8 @@ def resolved(
             "requirements.in",
         ]
         Path(folder, "requirements.in").write_text("\n".join(requirements) + "\n", encoding="utf-8")
+        if ask.held:  # uv prefers what the file that it writes has already
+            Path(folder, "pylock.toml").write_text(_before(ask), encoding="utf-8")
         done = subprocess.run(
             command,
             cwd=folder,
@@ -105,6 +110,15 @@ def resolved(
                 elif "url" in wheel:
                     wheel["url"] = urljoin(Path(folder, "x").as_uri(), wheel["url"])
         return list(packages)
+
+
+def _before(ask: Ask) -> str:
+    """A pylock file of the versions alone; JSON's strings are TOML's too."""
+    tables = (
+        f"[[packages]]\nname = {json.dumps(name)}\nversion = {json.dumps(version)}\n"
+        for name, version in ask.held
+    )
+    return "\n".join(('lock-version = "1.0"\ncreated-by = "reproc"\n', *tables))
 
 
 def files_of(package: Mapping[str, Any]) -> list[Any]:

@@ -11,12 +11,14 @@ from urllib.parse import unquote, urlsplit
 from reproc.diagnostics.codes import lock as codes
 from reproc.diagnostics.diagnostic import Diagnostic, Outcome, error
 from reproc.lock import tar
+from reproc.lock.archives import Site
 from reproc.lock.model import Download, WebTree
 from reproc.lock.net import Client, NotServed, Unreachable
 from reproc.lock.problem import Problem, problem
+from reproc.lock.providers import purl
 from reproc.lock.requests import WebRequest
 from reproc.lock.store import Mismatch, Store, digest_like
-from reproc.lock.unpack import Source, form_of, together, unpacked
+from reproc.lock.unpack import Source, form_of, together, unpacked, unpacked_inside
 from reproc.model import Item
 from reproc.record import record, replace
 from reproc.source import Span
@@ -39,8 +41,10 @@ class Wanted:
     origin: Span
 
 
-def lock(request: WebRequest, client: Client, store: Store) -> Outcome[WebTree]:
+def lock(request: WebRequest, client: Client, store: Store, site: Site | None = None) -> Outcome[WebTree]:
     """The file that is asked for, its canonical archive put into the store; raises `Problem`."""
+    if request.urls[0].startswith(purl.SCHEME):
+        return _lock_package(request, client, store, site or Site())
     wanted = Wanted(
         request.urls,
         file_name(request.urls[0]),
@@ -51,14 +55,32 @@ def lock(request: WebRequest, client: Client, store: Store) -> Outcome[WebTree]:
         request.origin,
     )
     download, told = obtained(wanted, client, store)
+    download = replace(download, inside=request.inside or "")
     return Outcome(made(request.urls[0], ((wanted, download),), store), told)
 
 
-def fetch(tree: WebTree, client: Client, store: Store) -> None:
+def _lock_package(request: WebRequest, client: Client, store: Store, site: Site) -> Outcome[WebTree]:
+    """A registry's file: it has the digest that the registry tells, and the lock names the package."""
+    name, at = request.urls[0], request.origin
+    found = purl.locate(name, at, client, site)
+    expected = request.sha256 or Item(found.digest, at)
+    wanted = Wanted((found.url,), found.filename, expected, None, True, request.strip, at)
+    download, _ = obtained(wanted, client, store)
+    if (got := digest_like(store.place(download.sha256), found.digest)) != found.digest:
+        raise problem(codes.SOURCE_DIGEST, at, source=name, found=got, expected=found.digest)
+    download = replace(download, name=found.filename, urls=(name,), inside=request.inside or "")
+    return Outcome(made(name, ((wanted, download),), store))
+
+
+def fetch(tree: WebTree, client: Client, store: Store, site: Site | None = None) -> None:
     """Puts a locked tree's archive into the store; raises `Problem`, also where it comes out as another."""
     for each in tree.downloads:
         if store.path(each.sha256) is None:
-            client.download(each.urls, each.sha256, store, f"`{each.urls[0]}`")
+            urls = [
+                purl.locate(url, None, client, site or Site()).url if url.startswith(purl.SCHEME) else url
+                for url in each.urls
+            ]
+            client.download(urls, each.sha256, store, f"`{each.urls[0]}`")
     found, _ = _written(tree.source, [(each, each.strip) for each in tree.downloads], store, None)
     if found != tree.sha256:
         raise problem(codes.WEB_CHANGED, None, source=tree.source)
@@ -81,7 +103,10 @@ def _written(
     with ExitStack() as stack:
         for download, strip in parts:
             at = Source(store.place(download.sha256), download.urls[0], origin)
-            members, depth = stack.enter_context(unpacked(at, download.form, strip, store))
+            form = download.form
+            if download.inside:
+                at, form = stack.enter_context(unpacked_inside(at, form, download.inside, store))
+            members, depth = stack.enter_context(unpacked(at, form, strip, store))
             strips.append(depth)
             found.append((download.path, members))
         whole = Source(store.place(parts[0][0].sha256), source, origin)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
@@ -125,6 +126,13 @@ class Engine(Protocol):
 
     def run(self, image: str, command: Command) -> RunResult:
         """Runs a command in a fresh container and waits for it."""
+        ...
+
+    def copy_out(self, image: str, paths: Sequence[str], folder: Path) -> Diagnostic | None:
+        """Copies what an image has at some paths into a folder, where it keeps them; says what went wrong.
+
+        Files and folders are copied; whether links are is the engine's business.
+        """
         ...
 
     def close(self) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+import shutil
 import tarfile
+import tempfile
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
 
 from reproc.diagnostics import Diagnostic, error
 from reproc.diagnostics.codes import verify as codes
@@ -155,6 +158,32 @@ class Containers:
             file = next((archive.extractfile(each) for each in archive if each.isfile()), None)
             return file.read() if file is not None else b""
 
+    def copy_out(self, image: str, paths: Sequence[str], folder: Path) -> Diagnostic | None:
+        """Copies what an image has at some paths into a folder; says what went wrong."""
+        from docker import errors
+
+        api: Any = self._client.api
+        try:
+            with translated():
+                container = api.create_container(
+                    image, command=["/bin/sh"], entrypoint=[], labels={LABEL: self._run_id}
+                )["Id"]
+                try:
+                    for path in paths:
+                        try:
+                            chunks, _ = api.get_archive(container, path)
+                        except errors.NotFound:
+                            continue
+                        with tempfile.TemporaryFile() as spool:
+                            spool.writelines(chunks)
+                            spool.seek(0)
+                            _unpack(spool, folder / path.lstrip("/"))
+                finally:
+                    self._remove_container(container)
+        except (Lost, Refused) as failure:
+            return self._failure(failure)
+        return None
+
     # a command
 
     def _run(self, image: str, command: Command) -> RunResult:
@@ -264,6 +293,21 @@ class _Reader(threading.Thread):
                 self._err.feed(err or b"")
         except Exception as failure:  # whatever a connection that breaks makes of itself; told by the caller
             self.failure = failure
+
+
+def _unpack(archive: IO[bytes], at: Path) -> None:
+    """Writes the files of an archive that an engine made of one path; what would lie elsewhere is left out."""
+    with tarfile.open(fileobj=archive) as found:
+        for member in found:
+            # the first part of its name is the path's last
+            parts = member.name.split("/")[1:]
+            content = found.extractfile(member) if member.isreg() or member.islnk() else None
+            if content is None or ".." in parts:
+                continue
+            place = at.joinpath(*parts)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            with place.open("wb") as file:
+                shutil.copyfileobj(content, file)
 
 
 def _with_entry(path: str, content: bytes, entry: str, number: int) -> tuple[str, bytes] | None:

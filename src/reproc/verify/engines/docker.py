@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -184,8 +185,7 @@ class DockerEngine:
 
     def _arguments(self, recipe: Recipe, archive: Path, metadata: Path, cache: bool) -> list[str]:
         arguments = ["docker", "buildx", "build", "--progress=rawjson", "--provenance=false", "--sbom=false"]
-        if not recipe.network:
-            arguments.append("--network=none")
+        arguments += network_options(recipe)
         if not cache:
             arguments.append("--no-cache")
         arguments += [f"--platform={recipe.platform}", f"--build-arg=SOURCE_DATE_EPOCH={recipe.epoch}"]
@@ -235,12 +235,29 @@ class DockerEngine:
                 error(codes.ENGINE_LOST, None, engine=self.name, doing="running a command"), 0, lacking=True
             )
 
+    def copy_out(self, image: str, paths: Sequence[str], folder: Path) -> Diagnostic | None:
+        try:
+            return self._containers.copy_out(image, paths, folder)
+        except Lost:
+            return error(codes.ENGINE_LOST, None, engine=self.name, doing="copying files")
+
     def close(self) -> None:
         if self._made is not None:
             self._made.clean()
         if self._client is not None:
             self._client.close()
         self._made = self._client = None
+
+
+def network_options(recipe: Recipe) -> list[str]:
+    """How a build of a Dockerfile reaches outside, as far as its steps do not say so themselves."""
+    if not recipe.network:
+        return ["--network=none"]
+    if recipe.access is None:
+        return []
+    # a proxy's build argument is in neither the cache's keys nor the image's history
+    secrets = (f"--secret=id={path.name},src={path}" for path in recipe.access.files)
+    return ["--network=host", f"--build-arg=http_proxy={recipe.access.proxy}", *secrets]
 
 
 def numbers(version: str) -> tuple[int, ...]:

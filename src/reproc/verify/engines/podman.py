@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from reproc.verify.engines.base import (
     RunResult,
 )
 from reproc.verify.engines.containers import Containers, Lost, connect
-from reproc.verify.engines.docker import numbers
+from reproc.verify.engines.docker import network_options, numbers
 from reproc.verify.engines.failures import StepWatch, build_failed, no_space, origin, out_of_space
 from reproc.verify.plan import Recipe
 from reproc.verify.process import Log, die_with_parent, follow, stop
@@ -140,8 +141,7 @@ class PodmanEngine:
 
     def _arguments(self, recipe: Recipe, identity: Path, cache: bool) -> list[str]:
         arguments = ["podman", "build", "--layers", f"--timestamp={recipe.epoch}"]
-        if not recipe.network:
-            arguments.append("--network=none")
+        arguments += network_options(recipe)
         if not cache:
             arguments.append("--no-cache")
         arguments += [f"--build-arg=SOURCE_DATE_EPOCH={recipe.epoch}", f"--platform={recipe.platform}"]
@@ -162,6 +162,12 @@ class PodmanEngine:
             return RunFailed(
                 error(codes.ENGINE_LOST, None, engine=self.name, doing="running a command"), 0, lacking=True
             )
+
+    def copy_out(self, image: str, paths: Sequence[str], folder: Path) -> Diagnostic | None:
+        try:
+            return self._containers().copy_out(image, paths, folder)
+        except (Lost, OSError):
+            return error(codes.ENGINE_LOST, None, engine=self.name, doing="copying files")
 
     def _containers(self) -> Containers:
         """Starts the API service the first time; raises Lost or OSError."""

@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -153,8 +154,11 @@ class SingularityEngine:
         place = Path(self._stage, "build") if ids else folder
         arguments = [self._program, "--nocolor", "build", "--force", "--disable-cache"]
         arguments += self._compression
-        if (recipe.context / "inputs").is_dir():
+        if recipe.vendored and (recipe.context / "inputs").is_dir():
             arguments += ["--bind", f"{context}/inputs:/mnt"]
+        if recipe.access:
+            arguments += ["--bind", f"{place}/settings:/mnt"]
+            shutil.copytree(recipe.access.settings, folder / "settings")
         arguments += ["--bind", f"{place}/tmp:/tmp", "--bind", f"{place}/var-tmp:/var/tmp"]
         arguments += [f"{place}/out/image.sif", str(context / recipe.file.relative_to(recipe.context))]
         environment = self._environment(place)
@@ -164,6 +168,9 @@ class SingularityEngine:
             environment |= {name: os.environ[name] for name in names if name in os.environ}
         if recipe.network:
             environment |= {name: os.environ[name] for name in _PROXIES if name in os.environ}
+        if recipe.access:
+            environment["http_proxy"] = recipe.access.proxy
+            environment.pop("HTTP_PROXY", None)
         if not ids:
             return arguments, recipe.context, environment
         mounts: list[Bind | Tmpfs] = [
@@ -257,6 +264,32 @@ class SingularityEngine:
         if isinstance(result, Diagnostic):
             return RunFailed(result, time.monotonic() - began, lacking=result.code is codes.NO_SPACE)
         return result
+
+    def copy_out(self, image: str, paths: Sequence[str], folder: Path) -> Diagnostic | None:
+        doing = "copying files"
+        try:
+            with Path(image).open("rb") as file:
+                partition = sif.read(file).root_file_system
+            if partition is None:
+                raise sif.BadSif("holds no root file system")
+            # without privileges it says of owners that it cannot set them, and copies all the same
+            options = ["-q", "-n", "-no-xattrs", "-no-wild", "-f", "-d", str(folder)]
+            done = subprocess.run(
+                ["unsquashfs", *options, "-o", str(partition.offset), image, *(p.lstrip("/") for p in paths)],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                check=False,
+            )
+        except sif.BadSif as failure:
+            return error(codes.BROKEN_IMAGE, None, image=image, reason=failure)
+        except OSError as failure:
+            return self._system_failure(doing, failure)
+        if done.returncode not in (0, 2):
+            lines = done.stderr.strip().splitlines() or ["`unsquashfs` fails"]
+            return error(codes.ENGINE_FAILED, None, engine=self.name, doing=doing, reason=lines[-1])
+        return None
 
     def _run(self, image: Path, command: Command, folder: Path) -> CommandResult | Diagnostic:
         started = f"reproc-{secrets.token_hex(16)}\n"

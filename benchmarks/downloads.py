@@ -1,0 +1,207 @@
+"""Measures `reproc fetch`'s downloads over loopback against `curl --parallel`, which checks nothing.
+
+Two loads: files of the sizes that a closure of packages has, and a few large ones. The server is a process of
+its own that hands files to the kernel (sendfile), so that the clients are what is measured. Both have as many
+connections as reproc takes. What counts is the time on the clock from the first request to the last file; a
+process's start is left out on reproc's side and is a few milliseconds on curl's.
+
+The two run interleaved, and the result is the median of the ratios within a round: throughput of reproc over
+throughput of curl, so that more is better. The first round fills the caches and does not count.
+
+usage: python benchmarks/downloads.py [--rounds N] [--json FILE] [--limit RATIO]
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import math
+import os
+import random
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+
+from reproc.lock.archives import Site
+from reproc.lock.fetch import WORKERS, fetch
+from reproc.lock.model import AptLayer, Archive, ArchiveBase, Deb, Lock, LockedTarget
+from reproc.lock.store import Store
+from reproc.progress import Silent
+
+BASE = b"a base that is there already"
+
+
+@dataclass(frozen=True)
+class Load:
+    """Files by name, with their digests and their size in all."""
+
+    name: str
+    files: Mapping[str, str]
+    size: int
+
+
+def loads(folder: Path) -> tuple[Load, ...]:
+    """The two loads, written below the folder."""
+    # like Debian's packages: most have some hundred kilobytes, a few very much more
+    sizes = random.Random(0)
+    closure = [int(math.exp(sizes.gauss(math.log(120_000), 1.5))) for _ in range(400)]
+    return (
+        _written(folder, "400 packages", closure),
+        _written(folder, "6 large files", [48 << 20] * 6),
+    )
+
+
+def _written(folder: Path, name: str, sizes: list[int]) -> Load:
+    files = {}
+    for number, size in enumerate(sizes):
+        content = random.Random(f"{name} {number}").randbytes(min(size, 1 << 20))
+        content = (content * (size // len(content) + 1))[:size]
+        path = f"pool/{name.replace(' ', '-')}-{number}.deb"
+        (folder / "pool").mkdir(exist_ok=True)
+        (folder / path).write_bytes(content)
+        files[path] = hashlib.sha256(content).hexdigest()
+    return Load(name, files, sum(sizes))
+
+
+def serve(folder: Path, port: socket.socket) -> None:
+    """Answers GET requests for files below the folder, a thread a connection, for ever."""
+    while True:
+        connection, _ = port.accept()
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        threading.Thread(target=_answer, args=(folder, connection), daemon=True).start()
+
+
+def _answer(folder: Path, connection: socket.socket) -> None:
+    asked = b""
+    with connection:
+        while True:
+            while b"\r\n\r\n" not in asked:
+                more = connection.recv(1 << 16)
+                if not more:
+                    return
+                asked += more
+            head, _, asked = asked.partition(b"\r\n\r\n")
+            with (folder / head.split()[1].decode().lstrip("/")).open("rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size, socket.MSG_MORE)
+                at = 0
+                while at < size:
+                    at += os.sendfile(connection.fileno(), file.fileno(), at, size - at)
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """The address of a server of the folder, in a process of its own."""
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as port:
+        address = f"http://127.0.0.1:{port.getsockname()[1]}"
+        command = [sys.executable, __file__, "--serve", str(folder), str(port.fileno())]
+        process = subprocess.Popen(command, pass_fds=[port.fileno()])
+    try:
+        yield address
+    finally:
+        process.kill()
+        process.wait()
+
+
+def by_curl(load: Load, address: str, folder: Path) -> float:
+    """Seconds that curl takes."""
+    folder.mkdir()
+    listed = "".join(f'url = "{address}/{path}"\noutput = "{folder / Path(path).name}"\n' for path in load.files)
+    command = ["curl", "--silent", "--no-progress-meter", "--fail", "--parallel", "--parallel-max", str(WORKERS), "--config", "-"]
+    start = monotonic()
+    subprocess.run(command, input=listed.encode(), check=True)
+    seconds = monotonic() - start
+    assert sum(path.stat().st_size for path in folder.iterdir()) == load.size
+    return seconds
+
+
+def by_reproc(load: Load, address: str, folder: Path) -> float:
+    """Seconds that reproc takes, in a process of its own, its start left out."""
+    asked = json.dumps({"address": address, "folder": str(folder), "files": dict(load.files)})
+    command = [sys.executable, __file__, "--fetch"]
+    done = subprocess.run(command, input=asked, stdout=subprocess.PIPE, text=True, check=True)
+    return float(done.stdout)
+
+
+def fetch_here() -> None:
+    """Fetches what is asked for on the standard input; prints the seconds that it took."""
+    asked = json.load(sys.stdin)
+    store = Store(Path(asked["folder"]))
+    there = store.add_stream([BASE])
+    base = ArchiveBase("base.tar", there, there, len(BASE), (), plain=True)
+    debs = tuple(
+        Deb(Path(path).stem, "1", "amd64", "debian", path, 0, sha256) for path, sha256 in asked["files"].items()
+    )
+    target = LockedTarget("x", "linux/amd64", base, (AptLayer("system", None, (), debs),), (), ())
+    lock = Lock(0, (Archive("debian", "20240601T000000Z", (), True),), (target,))
+    site = Site({"REPROC_MIRROR_DEBIAN": asked["address"]}, apt=Path("/nonexistent"))
+    start = monotonic()
+    found = fetch(lock, target, Path("."), store, Silent(), site=site)
+    seconds = monotonic() - start
+    assert not found.diagnostics, found.diagnostics
+    print(seconds)
+
+
+def measured(load: Load, address: str, folder: Path, rounds: int) -> dict[str, object]:
+    """The medians of all rounds but the first."""
+    seconds: dict[str, list[float]] = {"curl": [], "reproc": []}
+    for turn in range(rounds + 1):
+        order = [("curl", by_curl), ("reproc", by_reproc)]
+        for name, way in order if turn % 2 else reversed(order):
+            place = folder / name
+            taken = way(load, address, place)
+            shutil.rmtree(place)
+            if turn:
+                seconds[name].append(taken)
+    ratios = [curl / own for curl, own in zip(seconds["curl"], seconds["reproc"], strict=True)]
+    return {
+        "load": load.name,
+        "bytes": load.size,
+        **{name: statistics.median(each) for name, each in seconds.items()},
+        "ratio": statistics.median(ratios),
+        "ratios": sorted(ratios),
+    }
+
+
+def main() -> int:
+    """Prints a row a load; 1 if a ratio is below the limit."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--rounds", type=int, default=9, help="how many rounds count (default: 9)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there")
+    parser.add_argument("--limit", type=float, metavar="RATIO", help="exit with 1 below this ratio")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="reproc-bench-") as name:
+        folder = Path(name)
+        (folder / "served").mkdir()
+        made = loads(folder / "served")
+        with served(folder / "served") as address:
+            rows = [measured(load, address, folder, options.rounds) for load in made]
+    for row in rows:
+        size, curl, own = (float(str(row[key])) for key in ("bytes", "curl", "reproc"))
+        print(
+            f"{row['load']:<14} {size / 1e6:6.0f} MB   curl {size / curl / 1e6:6.0f} MB/s   "
+            f"reproc {size / own / 1e6:6.0f} MB/s   ratio {row['ratio']:.2f}"
+        )
+    if options.json:
+        options.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+    worst = min(float(str(row["ratio"])) for row in rows)
+    return int(options.limit is not None and worst < options.limit)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--serve"]:
+        serve(Path(sys.argv[2]), socket.socket(fileno=int(sys.argv[3])))
+    elif sys.argv[1:] == ["--fetch"]:
+        fetch_here()
+    else:
+        sys.exit(main())

@@ -1,0 +1,104 @@
+"""What the catalogue says of tool chains: offers for a base, ways to one, names behind `-march=`."""
+
+from __future__ import annotations
+
+import pytest
+
+from reproc import catalog
+from reproc.catalog import marches
+from reproc.catalog.ways import ways
+
+
+def release(name: str, distribution: str = "debian") -> catalog.Release:
+    found = catalog.release(distribution, name)
+    assert found is not None
+    return found
+
+
+def test_the_base_s_own_come_first_then_older_then_what_cannot() -> None:
+    offers = catalog.toolchain_offers("gcc", release("bookworm"))
+    assert [(each.release.codename, each.version, each.own, each.fits) for each in offers] == [
+        ("bookworm", "11.3.0", True, True),
+        ("bookworm", "12.2.0", True, True),
+        ("bullseye", "9.3.0", False, True),
+        ("bullseye", "10.2.1", False, True),
+        ("trixie", "12.4.0", False, False),
+        ("trixie", "13.3.0", False, False),
+        ("trixie", "14.2.0", False, False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("base", "version", "found"),
+    [
+        ("bookworm", "9", ("9.3.0", "bullseye")),
+        ("bookworm", "12", ("12.2.0", None)),
+        ("bookworm", "12.4", None),
+        ("bookworm", "1", None),
+        ("trixie", "12", ("12.4.0", None)),
+        ("trixie", "12.2", ("12.2.0", "bookworm")),
+        ("trixie", "9", ("9.3.0", "bullseye")),
+        ("bullseye", "12", None),
+    ],
+)
+def test_the_nearest_release_that_can(base: str, version: str, found: tuple[str, str | None] | None) -> None:
+    tool = catalog.toolchain("gcc", version, ("c", "c++"), release(base))
+    assert (tool and (tool.version, tool.release)) == found
+
+
+@pytest.mark.parametrize("name", catalog.toolchain_names())
+def test_every_offer_can_be_made(name: str) -> None:
+    for distribution in ("debian", "ubuntu"):
+        for base in catalog.releases(distribution):
+            for offer in catalog.toolchain_offers(name, base):
+                kinds = {"gcc": ("c", "c++", "fortran"), "gfortran": ("fortran",), "clang": ("c", "c++")}
+                languages = kinds.get(name, (name,))
+                tool = catalog.toolchain(name, offer.version, languages, base)
+                assert tool is not None or not offer.fits
+                if tool is not None:
+                    commands = dict(tool.commands)
+                    assert {command for _, command in tool.variables} <= commands.keys()
+                    assert tool.packages and commands
+                    assert bool(tool.asks) == bool(tool.variables) == (name in kinds)
+
+
+def test_an_archive_without_a_libc_takes_the_base_s() -> None:
+    alone = catalog.archived_toolchain("gcc", "4.8.5", ("c", "c++"), catalog.Archived("bin", "root"))
+    other = catalog.archived_toolchain("gcc", "7.3.0", ("c",), catalog.Archived("bin", None))
+    assert (alone.key, alone.packages) == ("gcc-4.8.5", ())
+    assert (other.key, other.packages) == ("gcc-7.3.0", ("binutils", "libc6-dev"))
+    assert dict(other.variables) == {"CC": "gcc"}
+
+
+def test_one_way_at_most_is_taken() -> None:
+    for base in catalog.releases("debian"):
+        for version in ("4.9", "9", "12", "14"):
+            found = ways("gcc", version, base)
+            taken = [way for way in found if way.taken]
+            assert len(taken) == (catalog.toolchain("gcc", version, ("c",), base) is not None)
+            assert all(way.reason for way in found)
+    images = [way.what for way in ways("gcc", "4.9", release("bookworm")) if way.provider == "image"]
+    assert images == ["docker.io/library/gcc:4.9.4"]
+
+
+@pytest.mark.parametrize(
+    ("version", "name", "knows"),
+    [
+        ("11.3.0", "x86-64-v3", True),
+        ("10.2.0", "x86-64-v3", False),
+        ("9", "x86-64-v2", False),
+        ("11", "x86-64-v2", True),
+        ("10.2.1", "znver3", True),  # made on the way to 10.3.0
+        ("10.2.0", "znver3", False),
+        ("4.8.5", "haswell", False),
+        ("9.3.0", "a-name-that-nobody-knows", True),
+    ],
+)
+def test_names_behind_march(version: str, name: str, knows: bool) -> None:
+    assert marches.knows(version, name) is knows
+
+
+def test_what_means_the_same() -> None:
+    assert marches.instead("4.8.5", "haswell") == "-march=core-avx2 -mtune=core-avx2"
+    assert "-mavx2" in (marches.instead("9.3.0", "x86-64-v3") or "")
+    assert marches.instead("9.3.0", "sapphirerapids") is None
