@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from reproc import model
-from reproc.diagnostics import error
+from reproc.diagnostics import Diagnostic, error
 from reproc.diagnostics.codes import verify as codes
 from reproc.progress import Progress, Silent
 from reproc.verify.doctor import doctor, render, render_json
@@ -31,6 +31,7 @@ from reproc.verify.report import Report, Status
 from reproc.verify.reports import write
 from reproc.verify.run import verify
 from reproc.verify.table import table
+from reproc.verify.tree import Entry, Kind, Tree
 from reproc.verify.workspace import Workspace
 
 MakeTest = Callable[..., model.Test]
@@ -47,6 +48,9 @@ class FakeEngine:
         self.ran: list[Command] = []
         self.built: list[str] = []
         self.closed = 0
+        self.trees: dict[str, Tree] = {}
+        self.digests: dict[str, str] = {}
+        self.removed: list[str] = []
 
     def probe(self) -> Probe:
         if self.usable:
@@ -58,7 +62,8 @@ class FakeEngine:
     def build(self, recipe: Recipe, progress: Progress, log: Path, *, cache: bool = True) -> BuildResult:
         self.built.append(recipe.target)
         if self.builds:
-            return Built(f"{self.name}-{recipe.target}", "sha256:0", 1.5)
+            digest = self.digests.get(recipe.target, "sha256:0")
+            return Built(f"{self.name}-{recipe.target}", digest, 1.5)
         facts = {"target": recipe.target, "engine": self.name, "failure": "a step fails", "log": log}
         return BuildFailed(error(codes.BUILD_FAILED, None, **facts), 1, self.lacking)
 
@@ -71,6 +76,19 @@ class FakeEngine:
             )
         code = 1 if text == "false" else 0
         return CommandResult(code, Captured("out\n", 4, False), Captured("err\n", 4, False), 0.25)
+
+    def copy_out(self, image: str, paths: Sequence[str], folder: Path) -> Diagnostic | None:
+        for path in paths:
+            place = folder / path.lstrip("/")
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(f"made on 2026-11-{10 + len(image)}\n")
+        return None
+
+    def tree(self, image: str) -> Tree | Diagnostic:
+        return self.trees.get(image, {})
+
+    def remove(self, built: Built, recipe: Recipe) -> None:
+        self.removed.append(built.image)
 
     def close(self) -> None:
         self.closed += 1
@@ -90,11 +108,13 @@ def go(workspace: Workspace) -> Go:
         machine: Machine = NOTHING,
         backends: tuple[str, ...] = ("docker", "singularity"),
     ) -> Report:
+        context = workspace.root / "context"
+        context.mkdir(exist_ok=True)
         plans = [
             TargetPlan(
                 name,
                 {
-                    each: Recipe(name, each, Path(), Path("x"), 0, "linux/amd64", (), f"reproc/x:{name}")
+                    each: Recipe(name, each, context, context / "x", 0, "linux/amd64", (), f"reproc/x:{name}")
                     for each in backends
                 },
                 tests,
@@ -306,6 +326,7 @@ def test_the_document(go: Go, smoke: MakeTest, tmp_path: Path) -> None:
         "image": "docker-a",
         "digest": "sha256:0",
         "log": ".reproc/logs/a-docker.log",
+        "size": None,
         "notes": [],
         "shape": "vendored",
         "network": [],
@@ -333,3 +354,77 @@ def test_the_doctor() -> None:
     assert found["gpu"][0] == "missing"
     assert "help: `install it`" in render(rows)
     assert json.loads(render_json(rows))["rows"][0]["name"] == "docker"
+
+
+def a_file(content: str) -> Entry:
+    return Entry(Kind.FILE, 0o644, 0, 0, content)
+
+
+def test_images_of_two_engines_are_compared(go: Go) -> None:
+    report = go([FakeEngine("docker"), FakeEngine("singularity")])
+    assert [target.same_tree for target in report.targets] == [True, True]
+    assert report.exit_code == 0
+
+
+def test_one_engine_has_nothing_to_be_compared_with(go: Go) -> None:
+    assert [target.same_tree for target in go([FakeEngine("docker")]).targets] == [None, None]
+
+
+def test_images_that_differ_fail_and_say_where(go: Go) -> None:
+    engines = [FakeEngine("docker"), FakeEngine("singularity")]
+    engines[0].trees["docker-a"] = {"opt/x": a_file("1"), "opt/only": a_file("1")}
+    engines[1].trees["singularity-a"] = {"opt/x": a_file("2")}
+    report = go(engines)
+    first, second = report.targets
+    assert (first.same_tree, second.same_tree) == (False, True)
+    assert {each.path: each.what for each in first.differences} == {
+        "/opt/x": "other content: it holds a time",
+        "/opt/only": "is only in docker (file)",
+    }
+    assert report.exit_code == 1
+    assert [each.code for each in report.diagnostics] == [codes.TREES_DIFFER]
+
+
+REBUILD = Options(rebuild=True)
+
+
+def levels(report: Report) -> list[str | None]:
+    return [row.level for target in report.targets for row in target.engines]
+
+
+def test_a_second_build_with_the_same_digest_reaches_the_highest_level(go: Go) -> None:
+    engine = FakeEngine("docker")
+    report = go([engine], options=REBUILD)
+    assert levels(report) == ["R3", "R3"]
+    assert engine.built == ["a", "a-rebuild", "b", "b-rebuild"]
+    assert engine.removed == ["docker-a-rebuild", "docker-b-rebuild"]
+
+
+def test_another_digest_and_the_same_files(go: Go) -> None:
+    engine = FakeEngine("docker")
+    engine.digests["a-rebuild"] = "sha256:1"
+    assert levels(go([engine], options=REBUILD)) == ["R2", "R3"]
+
+
+@pytest.mark.parametrize(
+    ("path", "level"), [("opt/x", "R1"), ("usr/lib/python3/six-1.17.dist-info/METADATA", "R0")]
+)
+def test_other_files_and_other_packages(go: Go, path: str, level: str) -> None:
+    engine = FakeEngine("docker")
+    engine.digests["a-rebuild"] = "sha256:1"
+    engine.trees = {"docker-a": {}, "docker-a-rebuild": {path: a_file("1")}}
+    report = go([engine], options=REBUILD)
+    assert levels(report) == [level, "R3"]
+    assert report.exit_code == 0, "the level is told, not demanded"
+    rebuild = report.targets[0].engines[0].rebuild
+    assert rebuild is not None
+    assert rebuild.count == 1
+
+
+def test_a_level_that_was_required_and_missed(go: Go) -> None:
+    engine = FakeEngine("docker")
+    engine.digests["a-rebuild"] = "sha256:1"
+    report = go([engine], options=Options(rebuild=True, required=("R3",)))
+    assert [each.code for each in report.diagnostics] == [codes.LEVEL_MISSED]
+    assert report.exit_code == 1
+    assert go([engine], options=Options(rebuild=True, required=("R2",))).exit_code == 0

@@ -15,6 +15,7 @@ from reproc.model import Jobs
 from reproc.target.quoting import quote
 from reproc.verify.engines.base import Command
 from reproc.verify.look import NO_LOOK, Look
+from reproc.verify.plan import Mount
 
 UID = GID = 1000
 USER = "researcher"
@@ -78,7 +79,13 @@ def argv(test: model.Test, jobs: int = 1) -> tuple[str, ...]:
 
 
 def command(
-    test: model.Test, workdir: str, look: Look = NO_LOOK, *, entry: tuple[str, ...] = (), jobs: int = 1
+    test: model.Test,
+    workdir: str,
+    look: Look = NO_LOOK,
+    *,
+    entry: tuple[str, ...] = (),
+    jobs: int = 1,
+    mounts: tuple[Mount, ...] = (),
 ) -> Command:
     """What an engine runs for a test: the image's entry, the prelude, the test's own command, looks at files.
 
@@ -94,4 +101,5 @@ def command(
         test.timeout,
         network="network" in needs,
         gpu="gpu" in needs,
+        mounts=mounts,
     )

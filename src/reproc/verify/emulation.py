@@ -144,6 +144,7 @@ class Emulator:
             for path, mode in contract.TMPFS.items()
             if tree.root != Path("/")
         ]
+        mounts += (Bind(each.source, f"{root}{each.target}", read_only=True) for each in command.mounts)
         environment = {**tree.environment, "QEMU_CPU": model}
         if traces is not None:
             mounts.append(Bind(traces, f"{root}/dev/traces", make=True))

@@ -111,6 +111,8 @@ def _arrange(request: dict[str, Any]) -> None:
         else:
             _mount(f"/proc/self/fd/{source}", target, None, MS_BIND | MS_REC)
             os.close(source)
+            if row["read_only"]:
+                _mount("none", target, None, MS_REMOUNT | MS_BIND | MS_RDONLY)
     for row in request["folders"]:
         os.makedirs(row["path"], exist_ok=True)
         os.chmod(row["path"], row["mode"])

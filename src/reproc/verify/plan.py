@@ -61,6 +61,15 @@ class Recipe:
 
 
 @record
+class Mount:
+    """A file or folder of this machine that a container sees read-only at a place of its own."""
+
+    source: Path
+    """Absolute."""
+    target: str
+
+
+@record
 class TargetPlan:
     """One target: a recipe for each back end, and the tests that stand for it."""
 
@@ -74,6 +83,12 @@ class TargetPlan:
     """What the image starts commands with, so that an engine that goes past it does so too."""
     target: Target | None = None
     """What audits hold an image to; None leaves them out."""
+    mounts: tuple[Mount, ...] = ()
+    """What tests see that is not in the image."""
+    data: frozenset[str] = frozenset()
+    """Names of the data that tests see, mounted or in the image."""
+    absent: tuple[tuple[str, str], ...] = ()
+    """Names of data that are not here, and why."""
 
 
 @record
@@ -83,7 +98,7 @@ class Options:
     engines: tuple[str, ...] = ()
     """Named by `-e`: these must be there. Empty: whatever is there."""
     required: tuple[str, ...] = ()
-    """Named by `--require` or REPROC_REQUIRE_ENGINES: engines, and `gpu`, `mpi`, `network`, `data`."""
+    """Named by `--require` or REPROC_REQUIRE_ENGINES: engines, `gpu`, `mpi`, `network`, `data`, levels."""
     only: str | None = None
     """`-k`: only tests whose name holds this, letter case aside."""
     fail_fast: bool = False
@@ -91,3 +106,5 @@ class Options:
     """Whether an engine may reuse layers of earlier builds."""
     test: bool = True
     """False: build only (`reproc build`)."""
+    rebuild: bool = False
+    """Whether to build a second time and say how far that gives the same."""

@@ -48,8 +48,34 @@ class BuildReport:
     notes: tuple[str, ...] = ()
     shape: str = "vendored"
     """`vendored`: everything came out of the store; `standalone`: the recipe fetched by itself."""
+    size: int | None = None
+    """Bytes of the SIF, or of the image as an archive."""
     network: tuple[OpenStep, ...] = ()
     """The builds that the spec let reach the network; no other step of the author's could."""
+
+
+@record
+class DifferenceReport:
+    """One path at which two images are not the same."""
+
+    path: str
+    what: str
+    hint: str | None = None
+    """What helps, where the cause is known."""
+
+
+@record
+class RebuildReport:
+    """A second build, under other circumstances, held against the first."""
+
+    level: str
+    """`R0` other packages, `R1` the same packages, `R2` the same file tree, `R3` the same digest."""
+    digest: str | None
+    seconds: float
+    count: int = 0
+    """How many things differ."""
+    differences: tuple[DifferenceReport, ...] = ()
+    """The first of them."""
 
 
 @record
@@ -86,10 +112,13 @@ class EngineReport:
     build: BuildReport | None = None
     tests: tuple[TestReport, ...] = ()
     audits: tuple[AuditReport, ...] = ()
+    rebuild: RebuildReport | None = None
 
     @property
     def level(self) -> str | None:
-        """The level of reproducibility that was reached: R0 is that it builds."""
+        """The level of reproducibility that was shown: R0 is that it builds, more needs a second build."""
+        if self.rebuild is not None:
+            return self.rebuild.level
         return "R0" if self.build is not None and self.build.status is Status.PASSED else None
 
 
@@ -101,6 +130,8 @@ class TargetReport:
     engines: tuple[EngineReport, ...]
     same_tree: bool | None = None
     """Whether the engines' images hold the same files; None if that was not compared."""
+    differences: tuple[DifferenceReport, ...] = ()
+    """What is not the same in them, the first of it."""
 
 
 @record
@@ -158,6 +189,7 @@ def _target(target: TargetReport) -> dict[str, Any]:
         "name": target.name,
         "engines": [_engine(row) for row in target.engines],
         "same_tree": target.same_tree,
+        "differences": [_difference(each) for each in target.differences],
     }
 
 
@@ -175,14 +207,32 @@ def _engine(row: EngineReport) -> dict[str, Any]:
             "seconds": round(build.seconds, 3),
             "image": build.image,
             "digest": build.digest,
+            "size": build.size,
             "log": build.log,
             "notes": list(build.notes),
             "shape": build.shape,
             "network": [{"build": each.build, "place": str(each.origin)} for each in build.network],
         },
         "level": row.level,
+        "rebuild": _rebuild(row.rebuild),
         "tests": [_test(test) for test in row.tests],
         "audits": [_audit(audit) for audit in row.audits],
+    }
+
+
+def _difference(difference: DifferenceReport) -> dict[str, Any]:
+    return {"path": difference.path, "what": difference.what, "hint": difference.hint}
+
+
+def _rebuild(rebuild: RebuildReport | None) -> dict[str, Any] | None:
+    if rebuild is None:
+        return None
+    return {
+        "level": rebuild.level,
+        "digest": rebuild.digest,
+        "seconds": round(rebuild.seconds, 3),
+        "count": rebuild.count,
+        "differences": [_difference(each) for each in rebuild.differences],
     }
 
 

@@ -26,15 +26,21 @@ from reproc.verify.plan import Options, Recipe, TargetPlan
 from reproc.verify.report import (
     AuditReport,
     BuildReport,
+    DifferenceReport,
     EngineReport,
+    RebuildReport,
     Report,
     Status,
     TargetReport,
     TestReport,
 )
+from reproc.verify.sameness import Side, Unseen, elsewhere, explained, rebuilt, tree_of
+from reproc.verify.tree import Tree, compare
 from reproc.verify.workspace import Workspace, remove_tree
 
 _TAIL = 40
+LEVELS = ("R0", "R1", "R2", "R3")
+"""The levels of reproducibility, as `--require` takes them."""
 
 
 def all_engines(workspace: Workspace) -> tuple[Engine, ...]:
@@ -115,7 +121,40 @@ class _Run:
 
     def target(self, plan: TargetPlan, engines: Sequence[Engine]) -> TargetReport:
         rows = [self._row(plan, engine) for engine in engines]
-        return TargetReport(plan.name, tuple(rows))
+        same, differences = self._compared(plan, rows, engines)
+        return TargetReport(plan.name, tuple(rows), same, differences)
+
+    def _compared(
+        self, plan: TargetPlan, rows: Sequence[EngineReport], engines: Sequence[Engine]
+    ) -> tuple[bool | None, tuple[DifferenceReport, ...]]:
+        """Whether the engines' images hold the same files, and what differs."""
+        sides = [
+            Side(engine, row.build.image, engine.name)
+            for engine, row in zip(engines, rows, strict=True)
+            if row.build is not None and row.build.image is not None
+        ]
+        if len(sides) < 2 or not self.options.test or self.stopped:
+            return None, ()
+        try:
+            with self.progress.task(f"the images of {plan.name}, file by file"):
+                first, *others = ((side, tree_of(side.engine, side.image)) for side in sides)
+                found = tuple(each for other in others for each in self._differing(plan, first, other))
+        except Unseen as failure:
+            self._tell(failure.diagnostic, lacking=False)
+            return None, ()
+        return not found, found
+
+    def _differing(
+        self, plan: TargetPlan, first: tuple[Side, Tree], second: tuple[Side, Tree]
+    ) -> tuple[DifferenceReport, ...]:
+        comparison = compare(first[1], second[1])
+        folder = self.workspace.temporary / f"compare-{secrets.token_hex(8)}"
+        found = explained(comparison, first[0], second[0], folder)
+        if found:
+            facts = {"target": plan.name, "first": first[0].name, "second": second[0].name}
+            said = _listed(found, len(comparison.differences))
+            self._tell(error(codes.TREES_DIFFER, None, output=said, **facts), lacking=False)
+        return found
 
     def _tests(self, plan: TargetPlan) -> Iterator[model.Test]:
         only = (self.options.only or "").casefold()
@@ -170,12 +209,14 @@ class _Run:
                     image=built.image,
                     digest=built.digest,
                     notes=built.notes,
+                    size=built.size,
                 )
                 rows = tuple(self._test(plan, engine, built, test) for test in tests)
                 audited = tuple(self._audits(plan, engine, built))
+                again = self._rebuilt(plan, engine, recipe, built)
                 statuses = [row.status for row in rows] + [audit.status for audit in audited]
                 status = Status.FAILED if Status.FAILED in statuses else Status.PASSED
-                return EngineReport(engine.name, probe.version, status, None, build, rows, audited)
+                return EngineReport(engine.name, probe.version, status, None, build, rows, audited, again)
 
     def _shown(self, path: Path) -> str:
         """A path as the report names it: from the state folder's parent on."""
@@ -186,6 +227,36 @@ class _Run:
         self.lacking = self.lacking or lacking
         self.broken = self.broken or not lacking
         self.lost = self.lost or lacking
+
+    # a second build
+
+    def _rebuilt(
+        self, plan: TargetPlan, engine: Engine, recipe: Recipe, built: Built
+    ) -> RebuildReport | None:
+        if not self.options.rebuild or self.stopped:
+            return None
+        log = self.workspace.logs / f"{plan.name}-{engine.name}-rebuild.log"
+        folder = self.workspace.temporary / f"rebuild-{secrets.token_hex(8)}"
+        with (
+            self.progress.task(f"build {plan.name} with {engine.name} once more"),
+            elsewhere(recipe, folder) as other,
+        ):
+            again = engine.build(other, self.progress, log, cache=False)
+        if isinstance(again, BuildFailed):
+            self._tell(again.diagnostic, again.lacking)
+            return None
+        try:
+            found = rebuilt(engine, built, again, folder)
+        except Unseen as failure:
+            self._tell(failure.diagnostic, lacking=False)
+            return None
+        finally:
+            engine.remove(again, other)
+        if missed := sorted(each for each in self.options.required if each in LEVELS and each > found.level):
+            facts = {"target": plan.name, "engine": engine.name, "level": found.level, "wanted": missed[-1]}
+            said = _listed(found.differences, found.count)
+            self._tell(error(codes.LEVEL_MISSED, None, output=said, **facts), lacking=False)
+        return found
 
     # audits
 
@@ -220,7 +291,7 @@ class _Run:
             emulated = f"it needs an emulated `{test.cpu}` processor, which this version does not offer yet"
             return TestReport(test.name, Status.SKIPPED, emulated)
         for need in test.needs:
-            if (reason := self.machine.lacks(need)) is None:
+            if (reason := self._lacks(plan, need)) is None:
                 continue
             if need.what not in self.options.required:
                 return TestReport(test.name, Status.SKIPPED, reason)
@@ -229,9 +300,18 @@ class _Run:
             return TestReport(test.name, Status.FAILED, f"{reason}, and it was required")
         with self.progress.task(f"test “{test.name}” of {plan.name} with {engine.name}"):
             wanted = look(test, secrets.token_hex(16), plan.entry)
-            command = contract.command(test, plan.workdir, wanted, entry=plan.entry)
+            command = contract.command(test, plan.workdir, wanted, entry=plan.entry, mounts=plan.mounts)
             result = engine.run(built.image, command)
         return self._judged(plan, engine, test, result, wanted)
+
+    def _lacks(self, plan: TargetPlan, need: model.Needs) -> str | None:
+        """Why a test that needs this cannot run here; None if it can."""
+        if need.what != "data" or need.name is None:
+            return self.machine.lacks(need)
+        reason = dict(plan.absent).get(need.name.text)
+        if reason is not None:
+            return f"data `{need.name}` is not here: {reason}"
+        return None if need.name.text in plan.data else self.machine.lacks(need)
 
     def _judged(
         self,
@@ -262,3 +342,10 @@ class _Run:
         return TestReport(
             test.name, status, reason, result.exit_code, result.seconds, result.stdout, result.stderr
         )
+
+
+def _listed(differences: Sequence[DifferenceReport], count: int) -> str:
+    """Differences for people, a line each, and how many more there are."""
+    lines = [f"{each.path}: {each.what}{f' ({each.hint})' if each.hint else ''}" for each in differences]
+    more = count - len(lines)
+    return "\n".join([*lines, *([f"and {more} more"] if more > 0 else [])])

@@ -41,6 +41,7 @@ class Bind:
     source: Path
     target: str
     make: bool = False
+    read_only: bool = False
 
 
 @record
@@ -133,7 +134,12 @@ class Sandbox:
 def _mount(mount: Bind | Tmpfs) -> dict[str, Any]:
     match mount:
         case Bind():
-            return {"source": os.fspath(mount.source), "target": mount.target, "make": mount.make}
+            return {
+                "source": os.fspath(mount.source),
+                "target": mount.target,
+                "make": mount.make,
+                "read_only": mount.read_only,
+            }
         case Tmpfs():
             return {"target": mount.target, "options": mount.options, "make": mount.make}
 

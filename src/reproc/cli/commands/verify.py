@@ -13,17 +13,20 @@ from reproc.cli.arguments import Parser, chosen, load
 from reproc.cli.console import Console
 from reproc.cli.exits import LACKING, WRONG_CALL
 from reproc.cli.options import COMMANDS
-from reproc.diagnostics import Outcome, error
+from reproc.diagnostics import Diagnostic, Outcome, error
 from reproc.diagnostics.codes import cli as codes
 from reproc.diagnostics.codes.lock import UNREACHABLE
+from reproc.diagnostics.diagnostic import once
 from reproc.lock.requests import TargetRequest
 from reproc.pipeline import Project
 from reproc.progress import Progress
+from reproc.record import replace
 from reproc.verify.engines import ENGINES
 from reproc.verify.plan import Options, TargetPlan
 from reproc.verify.report import Report
 from reproc.workbench import STATE, prepare, standing_alone
 
+LEVELS = ("R1", "R2", "R3")
 NEEDS = ("gpu", "mpi", "network", "data")
 
 
@@ -32,6 +35,14 @@ def parser() -> Parser:
     made = Parser("verify", COMMANDS["verify"].summary)
     build_arguments(made)
     made.add_argument("-k", dest="only", metavar="TEXT", help="only tests whose name holds TEXT")
+    made.add_argument(
+        "--rebuild",
+        type=int,
+        choices=(1, 2),
+        default=1,
+        metavar="N",
+        help="2: build twice, the second time under other circumstances, and say how far the images are the same",
+    )
     made.add_argument("--fail-fast", action="store_true", help="stop after the first failure")
     made.add_argument(
         "--report",
@@ -57,10 +68,10 @@ def build_arguments(made: Parser) -> None:
     )
     made.add_argument(
         "--require",
-        choices=(*ENGINES, *NEEDS),
+        choices=(*ENGINES, *NEEDS, *LEVELS),
         action="append",
         default=[],
-        help="an engine or a thing that tests need: its absence is a failure, not a skip (repeat)",
+        help="an engine, a thing that tests need, or a level (R2): its absence is a failure, not a skip (repeat)",
     )
     made.add_argument("--no-cache", action="store_true", help="build every step anew")
     made.add_argument(
@@ -101,6 +112,7 @@ def verify(options: Namespace, console: Console, *, test: bool) -> int:
         fail_fast=test and options.fail_fast,
         cache=not options.no_cache,
         test=test,
+        rebuild=test and (options.rebuild == 2 or any(each in LEVELS for each in required)),
     )
     return _verify(project, requests, wanted, options, console)
 
@@ -123,6 +135,8 @@ def _verify(
             unreachable = any(each.code in UNREACHABLE for each in prepared.diagnostics)
             return LACKING if unreachable else WRONG_CALL
         plans: tuple[TargetPlan, ...] = prepared.value
+        if wanted.test:
+            plans = _with_data(project, requests, plans, progress, console)
         workspace = Workspace.open(project.folder.root / STATE)
         report = verify(plans, all_engines(workspace), wanted, workspace, progress)
     document = report.document(_spec(project), {"sha256": project.lock_sha256})
@@ -148,6 +162,29 @@ def _prepared(
         return
     with standing_alone(project, requests, progress) as prepared:
         yield prepared
+
+
+def _with_data(
+    project: Project,
+    requests: tuple[TargetRequest, ...],
+    plans: tuple[TargetPlan, ...],
+    progress: Progress,
+    console: Console,
+) -> tuple[TargetPlan, ...]:
+    """The plans with the data that are mounted when their images run."""
+    from reproc.mounts import Mounts, mounts
+
+    found: list[TargetPlan] = []
+    told: list[Diagnostic] = []
+    for plan, request in zip(plans, requests, strict=True):
+        outcome = mounts(project, request, project.folder.root / STATE, progress)
+        told += outcome.diagnostics
+        here = outcome.value or Mounts((), ())
+        names = {key.removeprefix("data ") for key, _ in request.trees if key.startswith("data ")}
+        data = frozenset(names - {name for name, _ in here.absent})
+        found.append(replace(plan, mounts=here.there, data=data, absent=here.absent))
+    console.show(once(told))
+    return tuple(found)
 
 
 def _spec(project: Project) -> dict[str, str | None]:

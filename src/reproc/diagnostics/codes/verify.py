@@ -66,3 +66,15 @@ AUDIT_FAILED = Code(
     "audit `{audit}` of `{target}` in {engine} fails: {reason}",
     help=("`.reproc/report.json` has all that it found",),
 )
+TREES_DIFFER = Code(
+    "E0617",
+    "engines-differ",
+    "the images of `{target}` in {first} and {second} do not hold the same files",
+    help=("`reproc verify --rebuild 2` shows whether one engine alone gives the same twice",),
+)
+LEVEL_MISSED = Code(
+    "E0618",
+    "level-missed",
+    "`{target}` in {engine} reaches {level}, and {wanted} was required",
+    help=("the report has what differs between the two builds",),
+)

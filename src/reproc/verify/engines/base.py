@@ -9,7 +9,8 @@ from typing import Protocol, TypeAlias
 from reproc.diagnostics import Diagnostic
 from reproc.progress import Progress
 from reproc.record import record
-from reproc.verify.plan import Recipe
+from reproc.verify.plan import Mount, Recipe
+from reproc.verify.tree import Tree
 
 
 @record
@@ -47,6 +48,8 @@ class Built:
     seconds: float
     notes: tuple[str, ...] = ()
     """What the engine could not do as well as it should, such as setting the files' times."""
+    size: int | None = None
+    """Bytes of the SIF, or of the image as an archive."""
 
 
 @record
@@ -68,6 +71,8 @@ class Command:
     timeout: float = 60
     network: bool = False
     gpu: bool = False
+    mounts: tuple[Mount, ...] = ()
+    """Their targets are in the image."""
 
 
 @record
@@ -133,6 +138,14 @@ class Engine(Protocol):
 
         Files and folders are copied; whether links are is the engine's business.
         """
+        ...
+
+    def tree(self, image: str) -> Tree | Diagnostic:
+        """The files of an image, or what went wrong."""
+        ...
+
+    def remove(self, built: Built, recipe: Recipe) -> None:
+        """Removes an image that was built for a comparison alone; one that is gone is no trouble."""
         ...
 
     def close(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import secrets
 import shutil
 import tarfile
 import tempfile
@@ -18,7 +19,9 @@ from reproc.diagnostics.codes import verify as codes
 from reproc.verify import contract
 from reproc.verify.engines.base import Command, CommandResult, RunFailed, RunResult
 from reproc.verify.engines.failures import no_space, out_of_space
+from reproc.verify.layers import tree_of_archive
 from reproc.verify.process import Keeper
+from reproc.verify.tree import BadTree, Tree
 from reproc.verify.workspace import is_dead
 
 if TYPE_CHECKING:
@@ -184,6 +187,28 @@ class Containers:
             return self._failure(failure)
         return None
 
+    def tree(self, image: str, folder: Path) -> Tree | Diagnostic:
+        """The files of an image, out of an archive that is made in a folder and removed again."""
+        api: Any = self._client.api
+        archive = folder / f"tree-{secrets.token_hex(8)}.tar"
+        try:
+            with translated(), archive.open("wb") as file:
+                file.writelines(api.get_image(image))
+            return tree_of_archive(archive)
+        except (Lost, Refused) as failure:
+            return self._failure(failure)
+        except BadTree as failure:
+            return error(
+                codes.ENGINE_FAILED, None, engine=self._engine, doing="showing an image", reason=failure
+            )
+        finally:
+            archive.unlink(missing_ok=True)
+
+    def remove(self, tag: str) -> None:
+        """Removes an image by its tag."""
+        with suppress(Lost, Refused), translated():
+            self._client.api.remove_image(tag, noprune=False)
+
     # a command
 
     def _run(self, image: str, command: Command) -> RunResult:
@@ -196,7 +221,7 @@ class Containers:
             self._remove_container(container)
 
     def _settings(self, command: Command) -> dict[str, Any]:
-        from docker.types import DeviceRequest
+        from docker import types
 
         api: Any = self._client.api
         tmpfs = {path: self._tmpfs(path, mode) for path, mode in contract.TMPFS.items()}
@@ -204,11 +229,15 @@ class Containers:
             read_only=True,
             network_mode="default" if command.network else "none",
             tmpfs=tmpfs,
+            mounts=[
+                types.Mount(each.target, str(each.source), type="bind", read_only=True)
+                for each in command.mounts
+            ],
             cap_drop=["ALL"],
             security_opt=["no-new-privileges"],
             # what a test writes is read as it comes; a log on the engine's disk would grow without a limit
             log_config={"type": "none"},
-            device_requests=[DeviceRequest(count=-1, capabilities=[["gpu"]])] if command.gpu else None,
+            device_requests=[types.DeviceRequest(count=-1, capabilities=[["gpu"]])] if command.gpu else None,
         )
         return {
             "command": list(command.arguments),

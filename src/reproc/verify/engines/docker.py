@@ -32,6 +32,7 @@ from reproc.verify.engines.containers import Containers, Lost, Refused, connect,
 from reproc.verify.engines.failures import build_failed, no_space, origin, out_of_space
 from reproc.verify.plan import Recipe
 from reproc.verify.process import Log, follow
+from reproc.verify.tree import Tree
 from reproc.verify.workspace import Workspace
 
 _OLDEST_BUILDX = (0, 13)
@@ -153,13 +154,14 @@ class DockerEngine:
         seconds = time.monotonic() - began
         if isinstance(result, Diagnostic):
             return BuildFailed(result, seconds, lacking=result.code is not codes.BUILD_FAILED)
-        image, digest = result
+        image, digest, size = result
         store = next((each for each in self._probe.details if each.name == "image store"), None)
-        return Built(image, digest, seconds, (store.text,) if store and not store.good else ())
+        notes = (store.text,) if store and not store.good else ()
+        return Built(image, digest, seconds, notes, size)
 
     def _build(
         self, recipe: Recipe, progress: Progress, log: Path, archive: Path, metadata: Path, cache: bool
-    ) -> tuple[str, str | None] | Diagnostic:
+    ) -> tuple[str, str | None, int | None] | Diagnostic:
         with Log(log) as file:
             watch = BuildKitWatch(progress.note, lambda text: file.write(text + "\n"))
             arguments = self._arguments(recipe, archive, metadata, cache)
@@ -168,6 +170,7 @@ class DockerEngine:
         if code != 0:
             return self._build_failure(recipe, watch, log)
         before = self._image_id(recipe.tag)
+        size = archive.stat().st_size if self._rewrites_times else None
         if self._rewrites_times:
             with archive.open("rb") as stream, translated():
                 image = str(self._containers_client.images.load(stream)[0].id)
@@ -176,7 +179,7 @@ class DockerEngine:
         if before not in (None, image):
             with suppress(Lost, Refused), translated():  # another tag or a container may still hold it
                 self._containers_client.api.remove_image(before, noprune=False)
-        return image, _digest(metadata)
+        return image, _digest(metadata), size
 
     @property
     def _containers_client(self) -> Any:
@@ -240,6 +243,16 @@ class DockerEngine:
             return self._containers.copy_out(image, paths, folder)
         except Lost:
             return error(codes.ENGINE_LOST, None, engine=self.name, doing="copying files")
+
+    def tree(self, image: str) -> Tree | Diagnostic:
+        try:
+            return self._containers.tree(image, self._workspace.temporary)
+        except Lost:
+            return error(codes.ENGINE_LOST, None, engine=self.name, doing="showing an image")
+
+    def remove(self, built: Built, recipe: Recipe) -> None:
+        with suppress(Lost):
+            self._containers.remove(recipe.tag)
 
     def close(self) -> None:
         if self._made is not None:

@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from reproc.verify.engines.docker import network_options, numbers
 from reproc.verify.engines.failures import StepWatch, build_failed, no_space, origin, out_of_space
 from reproc.verify.plan import Recipe
 from reproc.verify.process import Log, die_with_parent, follow, stop
+from reproc.verify.tree import Tree
 from reproc.verify.workspace import Workspace, remove_tree
 
 _OLDEST_BUILDAH = (1, 33)
@@ -168,6 +170,16 @@ class PodmanEngine:
             return self._containers().copy_out(image, paths, folder)
         except (Lost, OSError):
             return error(codes.ENGINE_LOST, None, engine=self.name, doing="copying files")
+
+    def tree(self, image: str) -> Tree | Diagnostic:
+        try:
+            return self._containers().tree(image, self._workspace.temporary)
+        except (Lost, OSError):
+            return error(codes.ENGINE_LOST, None, engine=self.name, doing="showing an image")
+
+    def remove(self, built: Built, recipe: Recipe) -> None:
+        with suppress(Lost, OSError):
+            self._containers().remove(recipe.tag)
 
     def _containers(self) -> Containers:
         """Starts the API service the first time; raises Lost or OSError."""

@@ -40,6 +40,8 @@ from reproc.verify.launcher import CANNOT, MARK
 from reproc.verify.plan import Recipe
 from reproc.verify.process import Finished, Log, capture, follow
 from reproc.verify.sandbox import Bind, Owned, Sandbox, Tmpfs
+from reproc.verify.squashfs import tree_of_sif
+from reproc.verify.tree import BadTree, Tree
 from reproc.verify.workspace import Workspace, remove_tree
 
 _PASSED_ON = ("NOHTTPS", "DOCKER_USERNAME", "DOCKER_PASSWORD")
@@ -119,7 +121,7 @@ class SingularityEngine:
             return BuildFailed(result, seconds, lacking=result.code is not codes.BUILD_FAILED)
         path, digest = result
         notes = () if self.sandbox.root else ("the network was not cut off while building",)
-        return Built(str(path), digest, seconds, notes)
+        return Built(str(path), digest, seconds, notes, path.stat().st_size)
 
     def _build(
         self, recipe: Recipe, progress: Progress, log: Path, folder: Path
@@ -291,6 +293,17 @@ class SingularityEngine:
             return error(codes.ENGINE_FAILED, None, engine=self.name, doing=doing, reason=lines[-1])
         return None
 
+    def tree(self, image: str) -> Tree | Diagnostic:
+        try:
+            return tree_of_sif(Path(image))
+        except BadTree as failure:
+            return error(codes.BROKEN_IMAGE, None, image=image, reason=failure)
+        except OSError as failure:
+            return self._system_failure("showing an image", failure)
+
+    def remove(self, built: Built, recipe: Recipe) -> None:
+        Path(built.image).unlink(missing_ok=True)
+
     def _run(self, image: Path, command: Command, folder: Path) -> CommandResult | Diagnostic:
         started = f"reproc-{secrets.token_hex(16)}\n"
         wrapped = ("/bin/sh", "-c", f'printf "{started[:-1]}\\n" >&2; exec "$@"', "sh", *command.arguments)
@@ -324,6 +337,9 @@ class SingularityEngine:
         arguments += ["--pwd", command.workdir, "--workdir", f"{place}/scratch"]
         if command.gpu:
             arguments.append("--nv")
+        seen = [f"{place}/data-{number}" for number in range(len(command.mounts))]
+        for each, source in zip(command.mounts, seen, strict=True):
+            arguments += ["--mount", _mount(source if ids else str(each.source), each.target)]
         if not ids:
             arguments += ["--home", contract.HOME]
             if not command.network:
@@ -341,6 +357,7 @@ class SingularityEngine:
             Bind(folder / "group", "/etc/group"),
             Tmpfs(f"{place}/scratch", f"size={contract.TMPFS_SIZE},mode=755", make=True),
         ]
+        mounts += (Bind(each.source, at, make=True) for each, at in zip(command.mounts, seen, strict=True))
         owned = [Owned(f"{place}/{name}", 0o755) for name in ("home", "work", "scratch")]
         inside = self.sandbox.argv(
             ids,
@@ -396,6 +413,12 @@ class SingularityEngine:
         if out_of_space([text]):
             return no_space(self.name, doing, self._workspace.root)
         return error(codes.ENGINE_FAILED, None, engine=self.name, doing=doing, reason=text)
+
+
+def _mount(source: str, target: str) -> str:
+    """The value of `--mount`, which is a row of CSV."""
+    fields = ("type=bind", f"source={source}", f"destination={target}", "ro")
+    return ",".join('"' + each.replace('"', '""') + '"' for each in fields)
 
 
 def _reason(text: str) -> str | None:
