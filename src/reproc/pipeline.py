@@ -129,7 +129,6 @@ def read_lock(path: Path, asked: tuple[TargetRequest, ...]) -> Outcome[tuple[Loc
 
 def graph(project: Project, request: TargetRequest, shape: Shape) -> Outcome[BuildGraph]:
     """One target's graph."""
-    target = next(each for each in project.spec.targets if each.name == request.name)
     locked = project.locked(request.name)
     refused = tuple(refusals(request, locked)) if shape is Shape.STANDALONE else ()
     if refused:
@@ -137,20 +136,27 @@ def graph(project: Project, request: TargetRequest, shape: Shape) -> Outcome[Bui
     listed = Outcome({}) if locked else _listed(project, request)
     if listed.value is None:
         return Outcome(None, listed.diagnostics)
-    plan = Plan(
-        target=target,
-        locked=locked,
-        archives=project.lock.archives if project.lock else (),
-        epoch=project.lock.time if project.lock else 0,
-        paper=project.spec.paper,
-        spec_path=Path(project.source.path).name,
-        listed=listed.value,
-    )
+    plan = plan_of(project, request, listed.value)
     if shape is Shape.STANDALONE or locked is None:
         return Outcome(lower(plan, request, shape))
     from reproc.lock.vendor import inputs
 
     return Outcome(lower(plan, request, shape, inputs(locked, request.at_run)))
+
+
+def plan_of(
+    project: Project, request: TargetRequest, listed: dict[str, tuple[TreeEntry, ...]] | None = None
+) -> Plan:
+    """What lowering a target starts from; `listed` are the files of local code and data without a lock."""
+    return Plan(
+        target=next(each for each in project.spec.targets if each.name == request.name),
+        locked=project.locked(request.name),
+        archives=project.lock.archives if project.lock else (),
+        epoch=project.lock.time if project.lock else 0,
+        paper=project.spec.paper,
+        spec_path=Path(project.source.path).name,
+        listed=listed or {},
+    )
 
 
 def _listed(project: Project, request: TargetRequest) -> Outcome[dict[str, tuple[TreeEntry, ...]]]:

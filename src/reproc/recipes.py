@@ -77,14 +77,18 @@ def _bootstrap(project: Project, requests: tuple[TargetRequest, ...]) -> str | N
     """The script that makes every bootstrapped base of these targets."""
     texts: dict[str, str] = {}
     for request in requests:
-        if not isinstance(request.base, BootstrapRequest):
-            continue
         locked = project.locked(request.name)
-        base = locked.base if locked and isinstance(locked.base, BootstrapBase) else None
-        path = base_archive(base, request.base)
-        texts[path] = (
-            _locked_base(project.lock, base) if project.lock and base else _floating_base(request.base, path)
-        )
+        systems = locked.systems if locked else (None,) * (len(request.further) + 1)
+        for asked, found in zip((request, *request.further), systems, strict=True):
+            if not isinstance(asked.base, BootstrapRequest):
+                continue
+            base = found.base if found and isinstance(found.base, BootstrapBase) else None
+            path = base_archive(base, asked.base)
+            texts[path] = (
+                _locked_base(project.lock, base)
+                if project.lock and base
+                else _floating_base(asked.base, path)
+            )
     if len(texts) < 2:
         return next(iter(texts.values()), None)
     parts = "\n".join(f"(\n{text}\n)" for text in texts.values())

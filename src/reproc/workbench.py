@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -71,7 +72,7 @@ def _target(
 ) -> TargetPlan | None:
     locked, lock = project.locked(request.name), project.lock
     assert locked is not None and lock is not None, "only a locked project is prepared"
-    fetched = fetch(lock, locked, project.folder.root, store, progress)
+    fetched = fetch(lock, locked, project.folder.root, store, progress, without=request.at_run)
     found += fetched.diagnostics
     lowered = graph(project, request, Shape.VENDORED)
     found += lowered.diagnostics
@@ -133,10 +134,12 @@ def _alone(
     if lowered.value is None:
         return None
     folder = state_folder(project.folder.root).absolute()
-    if isinstance(locked.base, BootstrapBase):
-        proxy = {"http_proxy": access.proxy} if access else {}
-        base, platform = locked.base, request.platform
-        made = attempt(lambda: bootstrap.make_here(base, lock, platform, folder.parent, proxy, progress))
+    proxy = {"http_proxy": access.proxy} if access else {}
+    for base in dict.fromkeys(each.base for each in locked.systems):
+        if not isinstance(base, BootstrapBase):
+            continue
+        make = partial(bootstrap.make_here, base, lock, request.platform, folder.parent, proxy, progress)
+        made = attempt(make)
         found += made.diagnostics
         if made.errors:
             return None

@@ -217,7 +217,6 @@ def test_as_of_is_remembered(paper: Paper) -> None:
         (("--as-of", "yesterday"), "is not a date such as"),
         (("--as-of", "2999-01-01"), "E0489"),
         (("--check", "--update", "viewer"), "changes nothing"),
-        (("--resolver", "dnf"), "dnf"),
     ],
 )
 def test_wrong_calls(paper: Paper, arguments: tuple[str, ...], said: str) -> None:

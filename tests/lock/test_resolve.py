@@ -23,7 +23,7 @@ from reproc.lock.debian.index import Index, Universe
 from reproc.lock.debian.solver import Wish, solve
 from reproc.lock.fetch import fetch
 from reproc.lock.file import read, write
-from reproc.lock.model import Lock
+from reproc.lock.model import BootstrapBase, Lock
 from reproc.lock.net import Client
 from reproc.lock.problem import Problem
 from reproc.lock.providers import bootstrap
@@ -165,6 +165,16 @@ def test_a_new_package_moves_the_moment(world: World, server: Server, small_arch
     assert lock.time == NOW + 99
     assert lock.archives != file.lock.archives
     assert world.made == 2
+
+
+def test_a_preview_makes_no_base(world: World) -> None:
+    found = resolve(
+        (target(),), world.folder, world.store, Recorder(), now=NOW, site=world.site, preview=True
+    )
+    assert found.value is not None
+    base = found.value.targets[0].base
+    assert isinstance(base, BootstrapBase) and base.debs and not base.sha256
+    assert world.made == 0
 
 
 def test_mistakes_of_all_kinds_come_together(world: World, server: Server) -> None:

@@ -15,7 +15,7 @@ from functools import cached_property
 
 from iced_x86 import Code, Decoder, FlowControl, Instruction, Mnemonic, OpKind
 
-from reproc.audit.elf import Elf, Symbol
+from reproc.audit.elf import EXECUTABLE, Elf, Symbol
 from reproc.audit.flow import Knowledge, Passage, passage
 from reproc.audit.instructions import needs
 from reproc.audit.names import is_variant, queries, variables
@@ -56,9 +56,20 @@ class Function:
     """Of the first instruction that does."""
 
 
-def functions(elf: Elf, found: References) -> Iterator[Function]:
-    """Every function of a file that needs more than the base, in order."""
-    yield from _Program(elf, found).functions()
+@record
+class Dispatch:
+    """How a file chooses."""
+
+    functions: tuple[Function, ...]
+    """Those that need more than the base, in order."""
+    tests: bool
+    """Whether anything in the file asks what the processor is."""
+
+
+def functions(elf: Elf, found: References) -> Dispatch:
+    """Every function of a file that needs more than the base."""
+    program = _Program(elf, found)
+    return Dispatch(tuple(program.functions()), program.tests)
 
 
 @dataclass
@@ -107,7 +118,9 @@ class _Program:
     def tests(self) -> bool:
         """Whether anything in the file asks what the processor is."""
         found = self.found
-        indirect = any(each.is_indirect for table in (".dynsym", ".symtab") for each in self.elf.symbols(table))
+        indirect = any(
+            each.is_indirect for table in (".dynsym", ".symtab") for each in self.elf.symbols(table)
+        )
         asked = any(each.name in queries() or each.name in variables() for each in found.slots.values())
         return bool(found.tests or indirect or asked or self.elf.relocations.resolvers)
 
@@ -141,6 +154,34 @@ class _Program:
         for caller, calls in self.edges.items():
             for _, callee in calls:
                 found[callee].add(caller)
+        return found
+
+    @cached_property
+    def initial(self) -> dict[int, list[tuple[int, int]]]:
+        """By reader, the functions that variables point at when the program starts, where they are read."""
+        pointers = self.pointers
+        found: dict[int, list[tuple[int, int]]] = defaultdict(list)
+        for at, address in self.found.reads:
+            target = pointers.get(address)
+            if target is not None and self._instruction(at).mnemonic != Mnemonic.LEA:
+                reader, callee = self.found.layout.at(at), self.found.layout.at(target)
+                if reader is not None and callee is not None:
+                    found[reader].append((at, callee))
+        return found
+
+    @cached_property
+    def pointers(self) -> dict[int, int]:
+        """Places in writable data that hold a function's address when the program starts."""
+        found = {place: end for place, end in self.elf.relocations.pointers.items() if self.elf.is_code(end)}
+        if self.elf.kind == EXECUTABLE:
+            starts = {each.start for each in self.found.layout.regions}
+            for section in self.elf.sections:
+                if section.is_writable and section.name.startswith(".data"):
+                    content = self.elf.bytes(section)
+                    words = struct.iter_unpack("<Q", content[: len(content) // 8 * 8])
+                    found |= {
+                        section.address + 8 * n: word for n, (word,) in enumerate(words) if word in starts
+                    }
         return found
 
     # ------------------------------------------------------------------------------------ tests
@@ -244,10 +285,16 @@ class _Program:
             if section.name in (".init_array", ".fini_array", ".preinit_array", ".ctors", ".dtors"):
                 content = elf.bytes(section)
                 yield from (value for (value,) in struct.iter_unpack("<Q", content[: len(content) // 8 * 8]))
-                yield from (pointers[each] for each in range(section.address, section.end, 8) if each in pointers)
+                yield from (
+                    pointers[each] for each in range(section.address, section.end, 8) if each in pointers
+                )
         if elf.entry:
             yield elf.entry
             yield from self._main()
+        if modules:
+            # methods, which a table tells Python of
+            beyond = {self.found.layout.at(each) for each in self.found.beyond}
+            yield from (each for each in self.pointers.values() if self.found.layout.at(each) not in beyond)
 
     def _main(self) -> Iterator[int]:
         """What the start file hands to the C library."""
@@ -275,7 +322,8 @@ class _Program:
             ran = self.passage(index).ran if index in self.guards else None
             found[index] = ran
             if not (index in owners and self._is_variant(index)):
-                todo += [callee for place, callee in self.edges[index] if ran is None or place in ran]
+                ends = (*self.edges[index], *self.initial[index])
+                todo += [callee for place, callee in ends if ran is None or place in ran]
         return found
 
     def _ways(self, owners: set[int]) -> set[int]:
@@ -287,6 +335,9 @@ class _Program:
             if index not in found:
                 found.add(index)
                 todo += self.callers[index]
+                todo += [
+                    reader for reader, ends in self.initial.items() if any(end == index for _, end in ends)
+                ]
         return found | owners
 
     def _is_variant(self, index: int) -> bool:
@@ -321,4 +372,3 @@ class _Program:
         section = next(each for each in self.elf.code if each.address <= start < each.end)
         top = section.offset - section.address
         return self.elf.data[start + top : min(end, section.end) + top]
-

@@ -232,7 +232,9 @@ class Elf:
     def named(self, tag: int) -> tuple[str, ...]:
         """The texts of a dynamic tag: 1 for what is needed, 14 for the soname."""
         top = self._strings
-        return () if top is None else tuple(self._text(top + value) for key, value in self.dynamic if key == tag)
+        return (
+            () if top is None else tuple(self._text(top + value) for key, value in self.dynamic if key == tag)
+        )
 
     @property
     def soname(self) -> str | None:
@@ -277,7 +279,10 @@ class Elf:
         content, found, at = self.bytes(section), {}, 0
         while at + 16 <= len(content):
             size_of_name, size, kind = struct.unpack_from("<III", content, at)
-            inner, at = at + 12 + -(-size_of_name // 4) * 4, at + 12 + -(-size_of_name // 4) * 4 + -(-size // 8) * 8
+            inner, at = (
+                at + 12 + -(-size_of_name // 4) * 4,
+                at + 12 + -(-size_of_name // 4) * 4 + -(-size // 8) * 8,
+            )
             if kind != 5:
                 continue
             while inner + 8 <= min(at, len(content)):

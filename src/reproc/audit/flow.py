@@ -7,8 +7,9 @@ where the sides cannot be told apart, neither.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum
+from typing import TypeAlias
 
 from iced_x86 import (
     ConditionCode,
@@ -60,6 +61,10 @@ class Taint(Enum):
     POINTER = "the address of what tells it"
 
 
+_Used: TypeAlias = Sequence[tuple[int, int]]
+"""Whole registers, and how they are accessed."""
+
+
 @record
 class Knowledge:
     """What is known of the file round a function."""
@@ -82,7 +87,8 @@ class Passage:
     """Whether a jump depends on a test."""
 
 
-_State = dict[object, object]
+_State: TypeAlias = dict[object, Taint]
+"""What is known of registers, of places on the stack, and, by a comparison's kind, of the flags."""
 
 
 def passage(instructions: list[Instruction], knowledge: Knowledge, *, catches: bool) -> Passage:
@@ -158,11 +164,11 @@ class _Walk:
     def _jump(self, index: int, instruction: Instruction, state: _State) -> list[tuple[int, _State]]:
         target = self.places.get(instruction.near_branch_target)
         both = [index + 1] + ([] if target is None else [target])
-        flags = state.get("flags")
+        flags = _flags(state)
         if flags is None or index + 1 >= len(self.instructions):
             return [(each, state) for each in both]
         self.tested = True
-        kind, taint = flags  # type: ignore[misc]
+        kind, taint = flags
         side = _SIDES[kind].get(instruction.condition_code)
         if side is None or taint is Taint.SOME:
             self._stopped += both
@@ -207,7 +213,7 @@ class _Walk:
     def _call(self, instruction: Instruction, state: _State) -> None:
         for register in _LOST:
             state.pop(register, None)
-        state.pop("flags", None)
+        _forget_flags(state)
         if self.knowledge.asks(instruction):
             state[Register.RAX] = Taint.THERE
             state["stack"] = Taint.THERE
@@ -216,60 +222,64 @@ class _Walk:
         info = self._info.info(instruction)
         used = [(RegisterExt.full_register(each.register), each.access) for each in info.used_registers()]
         taint = self._source(instruction, used, state)
-        mnemonic = instruction.mnemonic
-        if mnemonic in _INVERTS or (mnemonic == Mnemonic.XOR and _is_one(instruction)):
-            taint = {Taint.THERE: Taint.MISSING, Taint.MISSING: Taint.THERE}.get(taint, taint)  # type: ignore[arg-type]
-        flags = state.get("flags")
-        condition = instruction.condition_code
-        if flags is not None and condition != ConditionCode.NONE:
-            kind, how = flags  # type: ignore[misc]
-            side = _SIDES[kind].get(condition)
-            if side is None or mnemonic in _MOVES:
-                taint = Taint.SOME
-                self.chooses = self.chooses or mnemonic in _MOVES
-            else:
-                taint = Taint.THERE if side == (how is Taint.THERE) else Taint.MISSING
-                if how is Taint.SOME:
-                    taint = Taint.SOME
-        elif flags is not None and mnemonic in (Mnemonic.SBB, Mnemonic.ADC):
-            taint = Taint.SOME
+        if instruction.mnemonic in _INVERTS or (
+            instruction.mnemonic == Mnemonic.XOR and _is_one(instruction)
+        ):
+            taint = _OPPOSITE.get(taint, taint) if taint else None
+        flags = _flags(state)
+        if flags is not None:
+            taint = self._conditional(instruction, *flags) or taint
         if instruction.rflags_modified:
-            if taint is None or taint is Taint.POINTER:
-                state.pop("flags", None)
-            else:
-                state["flags"] = (_comparison(instruction), taint)
+            _forget_flags(state)
+            if taint is not None and taint is not Taint.POINTER:
+                state[_comparison(instruction)] = taint
         self._store(instruction, used, taint, state)
 
-    def _source(self, instruction: Instruction, used: list[tuple[int, int]], state: _State) -> Taint | None:
+    def _conditional(self, instruction: Instruction, kind: str, flags: Taint) -> Taint | None:
+        """What a value tells that depends on flags which tell something."""
+        if instruction.mnemonic in _CARRIES:
+            return Taint.SOME
+        if instruction.condition_code == ConditionCode.NONE:
+            return None
+        side = _SIDES[kind].get(instruction.condition_code)
+        moves = instruction.mnemonic in _MOVES
+        self.chooses = self.chooses or moves
+        if side is None or moves or flags is Taint.SOME:
+            return Taint.SOME
+        return Taint.THERE if side == (flags is Taint.THERE) else Taint.MISSING
+
+    def _source(self, instruction: Instruction, used: _Used, state: _State) -> Taint | None:
         """What the values tell that an instruction reads."""
         if _clears(instruction):
             return None
+        if instruction.mnemonic == Mnemonic.MOV and instruction.op1_kind in _NUMBERS:
+            return Taint.POINTER if self.knowledge.is_answer(instruction.immediate(1)) else None
         found: Taint | None = None
         memory = _memory_operand(instruction)
-        if instruction.is_ip_rel_memory_operand and self.knowledge.is_answer(instruction.ip_rel_memory_address):
+        if instruction.is_ip_rel_memory_operand and self.knowledge.is_answer(
+            instruction.ip_rel_memory_address
+        ):
             if instruction.mnemonic == Mnemonic.LEA:
                 return Taint.POINTER
             found = Taint.THERE
         elif memory is not None and instruction.mnemonic != Mnemonic.LEA:
             base = RegisterExt.full_register(instruction.memory_base)
-            stack = base in (Register.RSP, Register.RBP)
+            stack = base in _STACK
             if state.get(base) is Taint.POINTER:
                 found = Taint.THERE
             elif stack:
-                found = state.get(memory, state.get("stack"))  # type: ignore[assignment]
-            if memory is not None and not stack:
+                found = state.get(memory, state.get("stack"))
+            if not stack:
                 used = [(each, access) for each, access in used if each != base]
         for register, access in used:
             told = state.get(register)
             if access in _READ and told is not None:
                 if told is Taint.POINTER and instruction.mnemonic not in _POINTS:
                     continue
-                found = told  # type: ignore[assignment]
+                found = told
         return found
 
-    def _store(
-        self, instruction: Instruction, used: list[tuple[int, int]], taint: Taint | None, state: _State
-    ) -> None:
+    def _store(self, instruction: Instruction, used: _Used, taint: Taint | None, state: _State) -> None:
         for register, access in used:
             if access in _WRITTEN and register not in (Register.RSP,):
                 if taint is None:
@@ -277,7 +287,11 @@ class _Walk:
                 else:
                     state[register] = taint
         memory = _memory_operand(instruction)
-        if memory is not None and instruction.op0_kind == OpKind.MEMORY and instruction.mnemonic not in _READERS:
+        if (
+            memory is not None
+            and instruction.op0_kind == OpKind.MEMORY
+            and instruction.mnemonic not in _READERS
+        ):
             if taint is None:
                 state.pop(memory, None)
             else:
@@ -286,6 +300,8 @@ class _Walk:
 
 _BRANCHES = frozenset({FlowControl.UNCONDITIONAL_BRANCH, FlowControl.CONDITIONAL_BRANCH})
 _CALLS = frozenset({FlowControl.CALL, FlowControl.INDIRECT_CALL})
+_CARRIES = frozenset({Mnemonic.SBB, Mnemonic.ADC})
+_OPPOSITE = {Taint.THERE: Taint.MISSING, Taint.MISSING: Taint.THERE}
 _READERS = frozenset({Mnemonic.CMP, Mnemonic.TEST, Mnemonic.BT})
 _INVERTS = frozenset({Mnemonic.NOT, Mnemonic.ANDN})
 _POINTS = frozenset({Mnemonic.MOV, Mnemonic.LEA, Mnemonic.ADD})
@@ -293,6 +309,20 @@ _MOVES = frozenset(
     value for name, value in vars(Mnemonic).items() if name.startswith("CMOV") and isinstance(value, int)
 )
 _BITS = frozenset({Mnemonic.BT, Mnemonic.BTS, Mnemonic.BTR, Mnemonic.BTC})
+
+
+_STACK = frozenset({Register.RSP, Register.RBP})
+_NUMBERS = frozenset({OpKind.IMMEDIATE32, OpKind.IMMEDIATE32TO64, OpKind.IMMEDIATE64})
+
+
+def _flags(state: _State) -> tuple[str, Taint] | None:
+    """What the flags tell, and the kind of comparison that set them."""
+    return next(((kind, state[kind]) for kind in _SIDES if kind in state), None)
+
+
+def _forget_flags(state: _State) -> None:
+    for kind in _SIDES:
+        state.pop(kind, None)
 
 
 def _is_one(instruction: Instruction) -> bool:
@@ -320,10 +350,8 @@ def _comparison(instruction: Instruction) -> str:
 
 def _memory_operand(instruction: Instruction) -> object | None:
     """A place on the stack, by its base and distance; other places of memory are all the same."""
-    for index in range(instruction.op_count):
-        if instruction.op_kind(index) == OpKind.MEMORY:
-            base = RegisterExt.full_register(instruction.memory_base)
-            if base in (Register.RSP, Register.RBP) and instruction.memory_index == Register.NONE:
-                return ("slot", base, instruction.memory_displacement)
-            return "elsewhere"
-    return None
+    if not any(instruction.op_kind(index) == OpKind.MEMORY for index in range(instruction.op_count)):
+        return None
+    base = RegisterExt.full_register(instruction.memory_base)
+    stacked = base in _STACK and instruction.memory_index == Register.NONE
+    return ("slot", base, instruction.memory_displacement) if stacked else "elsewhere"

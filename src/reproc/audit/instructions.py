@@ -6,7 +6,7 @@ from collections import Counter
 from functools import cache
 from operator import attrgetter
 
-from iced_x86 import CpuidFeature, Decoder, EncodingKind, Instruction, Mnemonic
+from iced_x86 import Code_, CpuidFeature, Decoder, EncodingKind, Instruction, Mnemonic
 
 from reproc.audit.elf import Elf
 from reproc.audit.regions import Region
@@ -23,7 +23,7 @@ _code_of = attrgetter("code")
 def needs(code: int) -> frozenset[str]:
     """The features that instructions of a code need beyond the base of x86-64, by archspec's names."""
     instruction = Instruction()
-    instruction.code = code
+    instruction.code = Code_(code)
     if instruction.mnemonic in _HARMLESS:
         return frozenset()
     flags = (_FLAGS.get(flag, "") for flag in instruction.cpuid_features())
@@ -34,7 +34,7 @@ def needs(code: int) -> frozenset[str]:
 def _is_vector(code: int) -> tuple[bool, bool]:
     """Whether instructions of a code compute with vectors, and whether they are encoded as AVX has them."""
     instruction = Instruction()
-    instruction.code = code
+    instruction.code = Code_(code)
     modern = instruction.encoding != EncodingKind.LEGACY
     return modern or any("SSE" in _FLAGS.get(flag, "") for flag in instruction.cpuid_features()), modern
 

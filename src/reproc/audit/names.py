@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 from reproc import catalog
+from reproc.audit.elf import Elf
 
 
 @cache
@@ -33,6 +34,25 @@ def is_chosen(path: str) -> bool:
 
 
 @cache
+def known_features(library: str | None) -> frozenset[str]:
+    """What functions of a known library may need, since it tests for that in a way that its file does not show."""
+    row = next((each for each in _table()["library"] if each["name"] == library), None)
+    return frozenset(row["features"] if row else ())
+
+
+def known_library(elf: Elf) -> str | None:
+    """The known library that a file is, or holds, by its soname or by a text in its data."""
+    data = [elf.bytes(each) for each in elf.sections if each.name.startswith(".rodata")]
+    for row in _table()["library"]:
+        soname, text = row.get("soname"), row.get("text", "").encode()
+        if soname and elf.soname and re.match(soname, elf.soname):
+            return str(row["name"])
+        if text and any(text in each for each in data):
+            return str(row["name"])
+    return None
+
+
+@cache
 def _variant() -> re.Pattern[str]:
     names = _table()["names"]
     parts = "|".join([*names["features"], *(each.lower() for each in names["processors"])])
@@ -44,7 +64,8 @@ def _variant() -> re.Pattern[str]:
 def _file() -> re.Pattern[str]:
     files = _table()["files"]
     return re.compile(
-        rf"/(?:{'|'.join(files['folders'])})/|[-_.](?:{'|'.join(files['stems'])})(?=[-_.][^/]*$|$)", re.IGNORECASE
+        rf"/(?:{'|'.join(files['folders'])})/|[-_.](?:{'|'.join(files['stems'])})(?=[-_.][^/]*$|$)",
+        re.IGNORECASE,
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
 
-from iced_x86 import Code, Decoder, FlowControl, Instruction, Mnemonic, OpKind
+from iced_x86 import Code, Code_, Decoder, FlowControl, Instruction, Mnemonic, OpKind
 
 from reproc.audit.elf import EXECUTABLE, Elf, Symbol
 from reproc.audit.instructions import needs
@@ -19,14 +19,14 @@ _IMMEDIATE = frozenset({OpKind.IMMEDIATE32, OpKind.IMMEDIATE32TO64, OpKind.IMMED
 _READERS = frozenset({Mnemonic.CMP, Mnemonic.TEST, Mnemonic.PUSH, Mnemonic.CALL, Mnemonic.JMP, Mnemonic.BT})
 """Instructions that only read their first operand."""
 _ROUNDS = 6
-BEYOND, BRANCH, CPUID, TAKES, STORES, ENDS, MOVES, STOPS, CALLS = (1 << each for each in range(9))
+BEYOND, BRANCH, CPUID, TAKES, STORES, ENDS, MOVES, STOPS, CALLS, FILLS = (1 << each for each in range(10))
 
 
 @cache
 def traits(code: int) -> int:
     """What instructions of a code may do that matters here, as bits."""
     instruction = Instruction()
-    instruction.code = code
+    instruction.code = Code_(code)
     found = BEYOND if needs(code) else 0
     if instruction.flow_control in _BRANCHES:
         found |= BRANCH
@@ -42,6 +42,8 @@ def traits(code: int) -> int:
         found |= MOVES
     if instruction.flow_control in _CALLS:
         found |= CALLS
+    if instruction.mnemonic in (Mnemonic.NOP, Mnemonic.INT3):
+        found |= FILLS
     if code == Code.INVALID:
         found |= STOPS
     return found
@@ -123,12 +125,16 @@ def _piece(elf: Elf, region: Region, piece: bytes, found: References, static: bo
                 (found.writes if stores else found.reads).append((at, address))
         elif static and bits & MOVES:
             last = instruction.op_count - 1
-            if instruction.op_kind(last) in _IMMEDIATE and elf.is_code(instruction.immediate(last)):
-                found.takes.append((at, instruction.immediate(last)))
+            if instruction.op_kind(last) in _IMMEDIATE:
+                address = instruction.immediate(last)
+                if elf.is_code(address):
+                    found.takes.append((at, address))
+                elif elf.is_writable(address):
+                    found.reads.append((at, address))
         if bits & ENDS and not region.whole and ahead <= at:
             return
-    # what follows a call at the very end is another function: the call does not return
-    if not bits & (ENDS | CALLS):
+    # what follows a call at the very end is another function: the call does not return; NOPs fill up
+    if not bits & (ENDS | CALLS | FILLS):
         found.branches.append((end - 1, end))
 
 
@@ -137,7 +143,10 @@ def _stubs(elf: Elf) -> dict[int, int]:
     for section in elf.code:
         if section.name.startswith(".plt"):
             for instruction in Decoder(64, elf.bytes(section), ip=section.address):
-                if instruction.flow_control == FlowControl.INDIRECT_BRANCH and instruction.is_ip_rel_memory_operand:
+                if (
+                    instruction.flow_control == FlowControl.INDIRECT_BRANCH
+                    and instruction.is_ip_rel_memory_operand
+                ):
                     size = 8 if section.name == ".plt.got" else 16
                     found[instruction.ip // size * size] = instruction.ip_rel_memory_address
     return found

@@ -15,6 +15,9 @@ from reproc.record import record, replace
 _KNOWN = 0.5
 """The share of a section that must lie in functions; with less, nobody knows where they begin."""
 
+_START = 1 << 16
+"""A section larger than this is not for the most part the C library's start files, whose functions have no size."""
+
 
 @record
 class Region:
@@ -126,7 +129,7 @@ def _section(section: Section, bounds: list[tuple[int, int]], catches: set[int])
         at = max(at, end)
     if at < section.end:
         found.append(Region(at, section.end, False, False, False))
-    if covered < _KNOWN * section.size:
+    if covered < _KNOWN * section.size and (section.size > _START or not covered):
         # stripped of its tables: all of it is taken for code
         return [replace(each, code=True, whole=True) for each in found]
     return found

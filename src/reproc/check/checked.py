@@ -6,7 +6,7 @@ from dataclasses import field
 from functools import cached_property
 
 from reproc import catalog, model
-from reproc.record import record
+from reproc.record import record, replace
 from reproc.source import Span
 
 
@@ -51,6 +51,10 @@ class Target:
         if base.kind not in ("image", "archive"):
             return catalog.release(base.kind, base.name.text)
         return catalog.release(base.is_.distribution, base.is_.release) if base.is_ else None
+
+    def under(self, build: model.Build) -> Target:
+        """The target as a build finds it: on the base that it names itself, if it names one."""
+        return self if build.on is None else replace(self, base=build.on)
 
     def place(self, build: model.Build) -> str | None:
         """Where a build's commands run."""

@@ -23,6 +23,9 @@ from reproc.syntax.tree import Hole, List, SpecTree, Statement, String, Text, Va
 MOST = 20_000
 """A spec may grow to so many statements; nested `each` multiply."""
 
+DEEPEST = 32
+"""Files may include each other so deep, as blocks may nest."""
+
 
 @record
 class Expanded:
@@ -106,7 +109,7 @@ class _Expander:
             yield from self.included(parsed.value.statements, (*chain, inner))
 
     def _is_new(self, item: model.Item, chain: tuple[_Open, ...]) -> bool:
-        """Whether the file was not included before: in a circle, or a second time."""
+        """Whether the file was not included before: in a circle, or a second time; and not too deep."""
         real = self.folder.path(item.text)
         root = self.folder.path(chain[0].source.name)
         opened = [root, *(self.folder.path(each.path) for each in chain[1:])]
@@ -119,6 +122,9 @@ class _Expander:
             self.reader.report(codes.INCLUDED_TWICE, item.origin, first, path=item.text)
             return False
         self.places[real] = item.origin
+        if len(chain) > DEEPEST:
+            self.reader.report(codes.INCLUDED_TOO_DEEP, item.origin, limit=DEEPEST)
+            return False
         return True
 
     def repeated(

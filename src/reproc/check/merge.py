@@ -14,75 +14,111 @@ from reproc.diagnostics import Diagnostic, error
 from reproc.diagnostics.codes import rules as codes
 from reproc.model.literals import Literal
 from reproc.model.schema import Block
-from reproc.record import replace
+from reproc.record import record, replace
 
-T = TypeVar("T")
 B = TypeVar("B", bound=Block)
 BACKENDS = ("docker", "singularity")
 _MERGED = (model.System, model.Environment, model.Python)
 """Blocks that add to a shared one of the same name; every other block takes its place as a whole."""
 
 
+@record
+class _Merged:
+    """A target with all that it starts from."""
+
+    layer: model.Layer
+    backends: tuple[str, ...]
+
+
 def merge(spec: model.SpecFile, report: Callable[[Diagnostic], None]) -> tuple[Target, ...]:
     """Every target that is not abstract, in the spec's order; with no `target` there is one, `default`."""
-    named = {target.name: target for target in spec.targets}
-    if not spec.targets:
-        default = model.TargetBlock(name="default", origin=spec.version.origin)
-        only = _whole(spec, (default,), report)
-        return () if only is None else (only,)
+    blocks = spec.targets or (model.TargetBlock(name="default", origin=spec.version.origin),)
+    merged = _merged(spec, blocks, report)
     targets: list[Target] = []
-    for target in spec.targets:
-        chain = _chain(target, named, report)
-        if chain is not None and not target.abstract:
-            whole = _whole(spec, chain, report)
+    for block in blocks:
+        found = merged[block.name]
+        if found is not None and not block.abstract:
+            whole = _whole(found, block, report)
             targets.extend(() if whole is None else (whole,))
-    if all(target.abstract for target in spec.targets):
-        report(error(codes.NO_TARGET, spec.targets[-1].origin))
+    if all(target.abstract for target in blocks):
+        report(error(codes.NO_TARGET, blocks[-1].origin))
     return tuple(targets)
 
 
-def _chain(
-    target: model.TargetBlock, named: dict[str, model.TargetBlock], report: Callable[[Diagnostic], None]
-) -> tuple[model.TargetBlock, ...] | None:
-    """The target and its ancestors, the oldest first."""
-    chain = [target]
-    while (extends := chain[-1].extends) is not None:
-        parent = named.get(extends.text)
+def _merged(
+    spec: model.SpecFile, blocks: Sequence[model.TargetBlock], report: Callable[[Diagnostic], None]
+) -> dict[str, _Merged | None]:
+    """What each target comes to, made once for all that extend it; None for one that has no sound beginning."""
+    named = {block.name: block for block in blocks}
+    done: dict[str, _Merged | None] = {}
+    for block in named.values():
+        path: dict[str, model.TargetBlock] = {}
+        at: model.TargetBlock | None = block
+        while at is not None and at.name not in done and at.name not in path:
+            path[at.name] = at
+            at = _parent(at, named, report)
+        if at is not None and at.name in path:
+            _tell_circle(list(path.values()), at, report)
+            done |= dict.fromkeys(path)
+        for each in reversed(path.values()):
+            if each.name not in done:
+                done[each.name] = _over(each, named, done, spec, report)
+    return done
+
+
+def _parent(
+    block: model.TargetBlock, named: dict[str, model.TargetBlock], report: Callable[[Diagnostic], None]
+) -> model.TargetBlock | None:
+    """The target that one extends; says so if there is none of that name."""
+    extends = block.extends
+    if extends is not None and extends.text not in named:
+        near = nearest(extends.text, tuple(named))
+        known = ", ".join(f"`{name}`" for name in named)
+        report(error(codes.UNKNOWN_TARGET, extends.origin, name=extends.text, suggestion=near, known=known))
+    return named.get(extends.text) if extends else None
+
+
+def _tell_circle(
+    path: list[model.TargetBlock], closing: model.TargetBlock, report: Callable[[Diagnostic], None]
+) -> None:
+    """Says so of a circle, from the target in it that stands first."""
+    circle = path[path.index(closing) :]
+    first = circle.index(min(circle, key=lambda each: each.origin.start))
+    circle = [*circle[first:], *circle[:first]]
+    extends = circle[-1].extends
+    assert extends is not None, "it is part of a circle"
+    names = " → ".join(each.name for each in (*circle, circle[0]))
+    report(error(codes.EXTENDS_CYCLE, extends.origin, chain=names))
+
+
+def _over(
+    block: model.TargetBlock,
+    named: dict[str, model.TargetBlock],
+    done: dict[str, _Merged | None],
+    spec: model.SpecFile,
+    report: Callable[[Diagnostic], None],
+) -> _Merged | None:
+    """The target laid over what it extends, or over what is shared."""
+    below = _Merged(spec, ())
+    if block.extends is not None:
+        parent = done[block.extends.text] if block.extends.text in named else None
         if parent is None:
-            if chain[-1] is target:
-                near = nearest(extends.text, tuple(named))
-                known = ", ".join(f"`{name}`" for name in named)
-                report(
-                    error(
-                        codes.UNKNOWN_TARGET, extends.origin, name=extends.text, suggestion=near, known=known
-                    )
-                )
             return None
-        if any(parent is each for each in chain):
-            circle = chain[chain.index(parent) :]
-            if target is min(circle, key=lambda each: each.origin.start) and parent is target:
-                names = " → ".join(each.name for each in (*chain, parent))
-                report(error(codes.EXTENDS_CYCLE, extends.origin, chain=names))
-            return None
-        chain.append(parent)
-    return tuple(reversed(chain))
+        below = parent
+    layer = without(below.layer, block.drops, report)
+    layer = overlay(model.Layer, (_without_defaults(layer, block.toolchains), block))
+    return _Merged(layer, block.backends or below.backends)
 
 
-def _whole(
-    spec: model.SpecFile, chain: Sequence[model.TargetBlock], report: Callable[[Diagnostic], None]
-) -> Target | None:
-    target = chain[-1]
-    layer: model.Layer = spec
-    for each in chain:
-        layer = without(layer, each.drops, report)
-        layer = overlay(model.Layer, (_without_defaults(layer, each.toolchains), each))
+def _whole(merged: _Merged, target: model.TargetBlock, report: Callable[[Diagnostic], None]) -> Target | None:
+    layer = merged.layer
     if layer.base is None:
         report(error(codes.NO_BASE, target.origin, target=target.name))
         return None
     return Target(
         name=target.name,
         extends=target.extends.text if target.extends else None,
-        backends=_last([each.backends for each in chain]) or BACKENDS,
+        backends=merged.backends or BACKENDS,
         base=layer.base,
         platform=layer.platform or "linux/amd64",
         cpu=layer.cpu,
@@ -160,7 +196,3 @@ def _without_defaults(layer: model.Layer, newer: Sequence[model.Toolchain]) -> m
         for tool in layer.toolchains
     )
     return replace(layer, toolchains=tools)
-
-
-def _last(values: Sequence[T]) -> T | None:
-    return next((value for value in reversed(values) if value), None)

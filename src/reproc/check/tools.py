@@ -14,7 +14,7 @@ def tools_of(target: Target, build: Build) -> tuple[catalog.Toolchain, ...]:
         chosen = [tool for tool in target.toolchains if (tool.name.text, tool.version) in wanted]
     else:
         chosen = [tool for tool in target.toolchains if tool.default]
-    return _known(target, chosen)
+    return _known(target.under(build), chosen)
 
 
 def tools_in_image(target: Target) -> tuple[catalog.Toolchain, ...]:
@@ -52,7 +52,7 @@ def _known(target: Target, tools: list[Toolchain]) -> tuple[catalog.Toolchain, .
 
 
 def _found(tool: Toolchain, release: catalog.Release) -> catalog.Toolchain | None:
-    if tool.archive is None:
+    if tool.archive is None or tool.name.text not in catalog.toolchain_names():
         return catalog.toolchain(tool.name.text, tool.version, tool.covers, release)
     parts = catalog.Archived(tool.bin.text if tool.bin else ".", tool.sysroot.text if tool.sysroot else None)
     return catalog.archived_toolchain(tool.name.text, tool.version, tool.covers, parts)

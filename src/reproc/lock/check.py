@@ -52,8 +52,7 @@ def _changed(
                 seen[tree] = tuple(member.entry for member in local.scan(tree, folder))
             if (reason := _difference(old.entries, seen[tree])) is not None:
                 yield from _unless(told, Stale(request.name, name, reason, tree.origin))
-        base = locked.base
-        if isinstance(base, ArchiveBase):
+        for base in (each.base for each in locked.systems if isinstance(each.base, ArchiveBase)):
             path = folder / base.path
             if not path.is_file() or sha256_of(path) != base.sha256:
                 reason = f"`{base.path}` is another file"

@@ -261,6 +261,7 @@ def _target(at: _Reader, debs: Mapping[str, Deb], trees: Mapping[str, SourceTree
         tuple(_layer(each, debs) for each in at.readers("apt")),
         tuple(_python(each) for each in at.readers("python")),
         tuple(found),
+        tuple(_target(each, debs, {}) for each in at.optional("further", at.readers) or ()),
     )
 
 

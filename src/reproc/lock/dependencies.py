@@ -17,7 +17,7 @@ from reproc.lock.requests import PythonRequest, TargetRequest
 from reproc.lock.requirements import wanted
 from reproc.lock.store import Store
 from reproc.lock.update import debs_of
-from reproc.record import record
+from reproc.record import record, replace
 from reproc.source import Span
 
 PACKAGES = "packages"
@@ -83,7 +83,11 @@ class Needs:
 
 def of_target(target: LockedTarget, request: TargetRequest, store: Store) -> Outcome[tuple[Needs, ...]]:
     """Everything that packages need in a target, manager by manager, as far as the store knows it."""
-    work: list[Callable[[], Needs]] = [lambda: _debs(target, request, store)]
+    work: list[Callable[[], Needs]] = []
+    for system, wish in zip(target.systems, (request, *request.further), strict=True):
+        name = PACKAGES if system is target else f"{PACKAGES} {system.name}"
+        alone = replace(system, further=())
+        work.append(lambda n=name, s=alone, w=wish: _debs(n, s, w, store))  # type: ignore[misc]
     for environment in target.python:
         asked = next(each for each in request.python if each.name == environment.name)
         work.append(lambda e=environment, a=asked: _wheels(e, a, target.platform, store))  # type: ignore[misc]
@@ -94,7 +98,7 @@ def of_target(target: LockedTarget, request: TargetRequest, store: Store) -> Out
     )
 
 
-def _debs(target: LockedTarget, request: TargetRequest, store: Store) -> Needs:
+def _debs(title: str, target: LockedTarget, request: TargetRequest, store: Store) -> Needs:
     debs = {deb.name: deb for deb in debs_of(target)}
     packages = {name: package_of(deb, store) for name, deb in sorted(debs.items())}
     _complete([debs[name].filename for name, package in packages.items() if package is None])
@@ -111,17 +115,17 @@ def _debs(target: LockedTarget, request: TargetRequest, store: Store) -> Needs:
         for name, package in present.items()
     }
     asked = tuple(_asked(target, request, debs))
-    found = Needs(PACKAGES, asked, {name: deb.version for name, deb in debs.items()}, needs)
+    found = Needs(title, asked, {name: deb.version for name, deb in debs.items()}, needs)
     if not isinstance(target.base, BootstrapBase):
         return found
     # what nothing in the spec leads to is there because every base has it
     lost = {deb.name for deb in target.base.debs} - found.reachable()
     heads = sorted(lost - {other for name in lost for other in needs[name]}) or sorted(lost)
     base = tuple(Root(name, "base", request.base.origin) for name in heads)
-    found = Needs(PACKAGES, (*asked, *base), found.versions, needs)
+    found = Needs(title, (*asked, *base), found.versions, needs)
     rest = sorted(lost - found.reachable())
     circular = tuple(Root(name, "base", request.base.origin) for name in rest)
-    return Needs(PACKAGES, (*found.roots, *circular), found.versions, needs)
+    return Needs(title, (*found.roots, *circular), found.versions, needs)
 
 
 def _asked(target: LockedTarget, request: TargetRequest, debs: Mapping[str, Deb]) -> Iterator[Root]:

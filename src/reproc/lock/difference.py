@@ -107,6 +107,8 @@ def _state(archive: Archive) -> str:
 def _target(target: LockedTarget) -> Iterator[tuple[Where, _Fact]]:
     yield ("platform",), _Fact(target.platform)
     yield from _base(target.base)
+    for other in target.further:
+        yield from (((other.name, *where), fact) for where, fact in _base(other.base))
     versions: dict[str, dict[str, str]] = {}
     for deb in debs_of(target):
         versions.setdefault(deb.name, {})[deb.version] = deb.sha256
@@ -123,7 +125,8 @@ def _base(base: LockedBase) -> Iterator[tuple[Where, _Fact]]:
     match base:
         case BootstrapBase():
             yield ("base",), _Fact(f"{base.distribution} {base.release}, made by {base.tool}")
-            yield ("base", "root file system"), _Fact(f"sha256:{base.sha256}")
+            digest = f"sha256:{base.sha256}" if base.sha256 else "made anew when it is locked"
+            yield ("base", "root file system"), _Fact(digest)
         case ImageBase():
             yield ("base",), _Fact(f"{base.reference.partition('@')[0]} {base.digest}")
             yield from _variables(base.environment)

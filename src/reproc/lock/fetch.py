@@ -21,6 +21,7 @@ from reproc.lock.model import (
     ImageBase,
     LocalTree,
     Lock,
+    LockedBase,
     LockedTarget,
     SourceTree,
     SwhTree,
@@ -75,10 +76,10 @@ def fetch_tree(
 def _all(
     work: Fetching, lock: Lock, target: LockedTarget, folder: Path, without: Container[str]
 ) -> Outcome[None]:
-    debs = [deb for layer in target.apt for deb in layer.debs]
-    base = target.base
-    if isinstance(base, BootstrapBase) and work.store.path(base.sha256) is None:
-        debs += base.debs
+    debs = [deb for each in target.systems for layer in each.apt for deb in layer.debs]
+    bases = tuple(dict.fromkeys(each.base for each in target.systems))
+    made = [b for b in bases if isinstance(b, BootstrapBase) and work.store.path(b.sha256) is None]
+    debs += (deb for base in made for deb in base.debs)
     jobs: list[Job] = list(work.debs(debs, lock.archives))
     for environment in target.python:
         version = environment.interpreter.removeprefix("python")
@@ -88,12 +89,9 @@ def _all(
             for wheel in dict.fromkeys(wheels)
         )
     jobs += (work.tree(key, tree, folder) for key, tree in target.trees if key not in without)
-    if isinstance(base, ImageBase) and work.store.path(base.rootfs) is None:
-        jobs.append(lambda: image.fetch(base, target.platform, work.client, work.site, work.store))
-    if isinstance(base, ArchiveBase) and work.store.path(base.rootfs) is None:
-        jobs.append(lambda: archive.fetch(base, folder, target.platform, work.store))
+    jobs += (work.base(base, target.platform, folder) for base in bases)
     work.run(f"fetching what {target.name} needs", jobs)
-    if isinstance(base, BootstrapBase) and work.store.path(base.sha256) is None:
+    for base in made:
         _make(work, base, lock, target.platform)
     return Outcome(None)
 
@@ -135,6 +133,22 @@ class Fetching:
 
         def job() -> None:
             pypi.fetch(wheels, version, platform, self.client, self.site, self.store, index)
+
+        return job
+
+    def base(self, base: LockedBase, platform: str, folder: Path) -> Job:
+        """A job for the root file system of an image or an archive."""
+
+        def job() -> None:
+            match base:
+                case ImageBase():
+                    if self.store.path(base.rootfs) is None:
+                        image.fetch(base, platform, self.client, self.site, self.store)
+                case ArchiveBase():
+                    if self.store.path(base.rootfs) is None:
+                        archive.fetch(base, folder, platform, self.store)
+                case BootstrapBase():
+                    pass  # it is made of packages, once they are there
 
         return job
 

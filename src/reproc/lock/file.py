@@ -123,6 +123,7 @@ def _target(target: LockedTarget, debs: dict[str, Deb], trees: dict[str, SourceT
         "apt": [_layer(layer, debs) for layer in target.apt],
         "python": [_python(environment) for environment in target.python],
         "trees": {name: _kept(tree, trees) for name, tree in target.trees},
+        **({"further": [_target(each, debs, trees) for each in target.further]} if target.further else {}),
     }
 
 

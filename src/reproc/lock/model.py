@@ -266,6 +266,13 @@ class LockedTarget:
     python: tuple[PythonEnvironment, ...]
     trees: tuple[tuple[str, SourceTree], ...]
     """By `code NAME` or `data NAME`, sorted."""
+    further: tuple[LockedTarget, ...] = ()
+    """The other bases that builds stand on, each with its packages and nothing else, by the names of their stages."""
+
+    @property
+    def systems(self) -> tuple[LockedTarget, ...]:
+        """Every base with its packages, the target's own first."""
+        return (self, *self.further)
 
 
 @record

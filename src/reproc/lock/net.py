@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -13,10 +12,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from reproc.diagnostics.codes import lock as codes
+from reproc.diagnostics.diagnostic import Diagnostic, error
+from reproc.lock.lines import Answer, Lines
 from reproc.lock.problem import Problem, problem
 from reproc.lock.store import Mismatch, Store
 
@@ -24,12 +25,14 @@ if TYPE_CHECKING:
     import requests
 
 T = TypeVar("T")
-_CHUNK = 1 << 16
-"""Also what is lost of a transfer that breaks off."""
+A = TypeVar("A", bound=Answer)
+_CHUNK = 1 << 18
 _LARGEST = 32 << 20
 """The most bytes of JSON that are read."""
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 """HTTP statuses that may be gone a moment later."""
+_LONGEST_WAIT = 60.0
+"""The most seconds that a server may make us wait before the next attempt."""
 
 
 class Unreachable(Exception):
@@ -50,12 +53,49 @@ class NotServed(Exception):
         self.reason = reason
 
 
+Failure: TypeAlias = Unreachable | NotServed | Mismatch
+
+
 def host_of(url: str) -> str:
     """The host of an address, as a user knows it; no user name, password or path."""
     parts = urlsplit(url)
     if parts.scheme == "file":
         return "this machine"
     return f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname or url
+
+
+class _Arriving:
+    """What has come of a file so far; its digest grows with it, so that nothing is read twice."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        """An unbuffered file that is appended to; what an earlier run left in it is read once."""
+        self.file, self.path = file, Path(file.name)
+        self._digest = hashlib.sha256()
+        self.size = 0
+        file.seek(0)
+        while chunk := file.read(_CHUNK):
+            self._count(chunk)
+
+    @property
+    def sha256(self) -> str:
+        return self._digest.hexdigest()
+
+    def write(self, chunk: bytes) -> None:
+        rest = memoryview(chunk)
+        while rest:
+            rest = rest[self.file.write(rest) :]
+        self._count(chunk)
+
+    def cut(self, start: int) -> None:
+        """Goes on from `start`, which is the end or 0."""
+        if start != self.size:
+            self.file.truncate(0)
+            self.file.seek(0)
+            self._digest, self.size = hashlib.sha256(), 0
+
+    def _count(self, chunk: bytes) -> None:
+        self._digest.update(chunk)
+        self.size += len(chunk)
 
 
 @dataclass
@@ -67,6 +107,10 @@ class Client:
     attempts: int = 5
     timeout: tuple[float, float] = (10.0, 60.0)
     """Seconds to connect, seconds without a byte."""
+    arrived: Callable[[int], None] = lambda size: None
+    """Told how many bytes have come, whenever some have; by several threads."""
+    told: list[Diagnostic] = field(default_factory=list)
+    """Warnings about addresses that gave something else than what was asked for."""
     _lost: dict[str, str] = field(default_factory=dict)
     _local: threading.local = field(default_factory=threading.local)
 
@@ -82,24 +126,28 @@ class Client:
                         raise NotServed(url, f"it is larger than {limit} bytes")
             return bytes(content)
 
-        failures: list[Unreachable | NotServed | Mismatch] = []
+        failures: list[tuple[str, Failure]] = []
         for url in urls:
             try:
                 return self._persist(read, url)
             except (Unreachable, NotServed) as failure:
-                failures.append(failure)
+                failures.append((url, failure))
         raise _told(failures, what)
 
     def download(self, urls: Sequence[str], sha256: str, store: Store, what: str) -> Path:
         """The file with that digest in the store, from the first address that serves it; raises `Problem`."""
-        failures: list[Unreachable | NotServed | Mismatch] = []
-        with _partial(store, sha256) as partial:
+        failures: list[tuple[str, Failure]] = []
+        with store.partial(sha256) as file:
+            arriving = _Arriving(file)
+            if not arriving.size and (there := store.path(sha256)):
+                return there  # another thread or process had it in hand, and was waited for
             for url in urls:
                 try:
-                    self._transfer(url, partial, sha256, store)
+                    self._transfer(url, arriving, sha256, store)
                 except (Unreachable, NotServed, Mismatch) as failure:
-                    failures.append(failure)
+                    failures.append((url, failure))
                 else:
+                    self.told += (_passed_over(url, e) for url, e in failures if isinstance(e, Mismatch))
                     return store.place(sha256)
         raise _told(failures, what)
 
@@ -109,13 +157,15 @@ class Client:
         Raises `Unreachable`, `NotServed`, or `Mismatch` where it is not the digest that is expected.
         """
         if sha256 is not None:
-            with _partial(store, sha256) as partial:
-                self._transfer(url, partial, sha256, store)
+            with store.partial(sha256) as file:
+                arriving = _Arriving(file)
+                if arriving.size or store.path(sha256) is None:
+                    self._transfer(url, arriving, sha256, store)
             return sha256
-        with store.temporary() as temporary:
-            temporary.touch()
-            self._persist(lambda url: self._append(url, temporary), url)
-            return store.adopt(temporary)
+        with store.temporary() as temporary, temporary.open("xb+", buffering=0) as file:
+            arriving = _Arriving(file)
+            self._persist(lambda url: self._append(url, arriving), url, lambda: arriving.size)
+            return store.adopt(temporary, found=arriving.sha256)
 
     def object(
         self, url: str, *, post: bool = False, question: object = None, form: str = "application/json"
@@ -141,17 +191,17 @@ class Client:
         except (ValueError, RecursionError) as trouble:
             raise NotServed(url, "what it gives is not JSON") from trouble
 
-    def _transfer(self, url: str, partial: Path, sha256: str, store: Store) -> None:
+    def _transfer(self, url: str, arriving: _Arriving, sha256: str, store: Store) -> None:
         """Moves an address's file into the store; begins anew where what an earlier run left is wrong."""
-        resumed = partial.stat().st_size > 0
-        self._persist(lambda url: self._append(url, partial), url)
+        resumed = arriving.size > 0
+        self._persist(lambda url: self._append(url, arriving), url, lambda: arriving.size)
         try:
-            store.adopt(partial, sha256)
+            store.adopt(arriving.path, sha256, arriving.sha256)
         except Mismatch:
-            os.truncate(partial, 0)
+            arriving.cut(0)
             if not resumed:
                 raise
-            self._transfer(url, partial, sha256, store)
+            self._transfer(url, arriving, sha256, store)
 
     def session(self) -> requests.Session:
         """The calling thread's session, with the machine's certificates."""
@@ -167,6 +217,12 @@ class Client:
             self._local.session = session
         return session
 
+    def _lines(self) -> Lines:
+        lines: Lines | None = getattr(self._local, "lines", None)
+        if lines is None:
+            lines = self._local.lines = Lines(self.session())
+        return lines
+
     def request(
         self,
         url: str,
@@ -176,19 +232,31 @@ class Client:
         post: bool = False,
         content: bytes | None = None,
     ) -> requests.Response:
-        """One answer, whatever its status; raises `Unreachable`. Passing trouble is waited out."""
+        """One answer, whatever its status; raises `Unreachable` or `NotServed`. Passing trouble is waited out."""
+
+        def ask() -> requests.Response:
+            return self.session().request(
+                "POST" if post else "GET",
+                url,
+                headers=headers,
+                data=content,
+                stream=stream,
+                timeout=self.timeout,
+            )
+
+        return self._patiently(url, ask)
+
+    def _patiently(self, url: str, ask: Callable[[], A]) -> A:
+        """The first answer that is no passing trouble, or else the last one."""
         import requests
 
         host = host_of(url)
         if host in self._lost:
             raise Unreachable(host, self._lost[host])
         for attempt in range(self.attempts):
-            last = attempt == self.attempts - 1
+            last, wait = attempt == self.attempts - 1, self.wait * 2**attempt
             try:
-                method = "POST" if post else "GET"
-                response = self.session().request(
-                    method, url, headers=headers, data=content, stream=stream, timeout=self.timeout
-                )
+                answer = ask()
             except requests.exceptions.SSLError as failure:
                 raise self._lose(host, "its certificate is not trusted") from failure
             except requests.exceptions.ConnectionError as failure:
@@ -201,36 +269,43 @@ class Client:
             except requests.exceptions.RequestException as failure:
                 raise NotServed(url, plain(failure)) from failure
             else:
-                if response.status_code not in _PASSING or last:
-                    return response
-                response.close()
-            time.sleep(self.wait * 2**attempt)
+                asked = _retry_after(answer.headers.get("Retry-After", ""))
+                if answer.status_code not in _PASSING or last or asked > _LONGEST_WAIT:
+                    return answer
+                answer.close()
+                wait = max(wait, asked)
+            time.sleep(wait)
         raise AssertionError("the last attempt returns or raises")
 
     def _lose(self, host: str, reason: str) -> Unreachable:
         self._lost[host] = reason
         return Unreachable(host, reason)
 
-    def _persist(self, work: Callable[[str], T], url: str) -> T:
-        """What `work` gives, tried again where a transfer breaks off."""
+    def _persist(self, work: Callable[[str], T], url: str, size: Callable[[], int] = lambda: 0) -> T:
+        """What `work` gives, tried again where a transfer breaks off; attempts that get further do not count."""
         import requests
+        import urllib3
 
-        for attempt in range(self.attempts):
+        failed, furthest = 0, size()
+        while True:
             try:
                 return work(url)
-            except (requests.exceptions.RequestException, ConnectionError) as failure:
-                if attempt == self.attempts - 1:
-                    raise Unreachable(host_of(url), "the transfer breaks off again and again") from failure
-                time.sleep(self.wait * 2**attempt)
-        raise AssertionError("the last attempt returns or raises")
+            except (
+                requests.exceptions.RequestException,
+                urllib3.exceptions.HTTPError,
+                ConnectionError,
+            ) as why:
+                failed = 1 if size() > furthest else failed + 1
+                furthest = max(furthest, size())
+                if failed == self.attempts:
+                    raise Unreachable(host_of(url), "the transfer breaks off again and again") from why
+                time.sleep(self.wait * 2 ** (failed - 1))
 
-    def _append(self, url: str, partial: Path) -> None:
-        have = partial.stat().st_size
-        with self._open(url, have) as (chunks, start), partial.open("rb+") as file:
-            file.seek(start)
-            file.truncate()
+    def _append(self, url: str, arriving: _Arriving) -> None:
+        with self._open(url, arriving.size) as (chunks, start):
+            arriving.cut(start)
             for chunk in chunks:
-                file.write(chunk)
+                arriving.write(chunk)
 
     @contextmanager
     def _open(self, url: str, start: int) -> Iterator[tuple[Iterator[bytes], int]]:
@@ -243,44 +318,25 @@ class Client:
                 raise NotServed(url, (failure.strerror or "").lower()) from failure
             return
         headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-"} if start else {})
-        response = self.request(url, headers, stream=True)
-        with response:
-            if response.status_code == 416 and start:  # what is there is complete, or wrong
+        with self._patiently(url, lambda: self._lines().get(url, headers, self.timeout)) as answer:
+            begins = _begins_at(answer.headers.get("Content-Range", ""), start)
+            if answer.status_code == 416 and start:  # what is there is complete, or wrong
                 yield iter(()), start
-            elif response.status_code == 206:
-                yield response.iter_content(_CHUNK), start
-            elif response.status_code == 200:
-                yield response.iter_content(_CHUNK), 0
+            elif answer.status_code == 206 and begins == start:
+                yield self._chunks(answer), start
+            elif answer.status_code == 206 and start:  # another part than was asked for
+                with self._open(url, 0) as whole:
+                    yield whole
+            elif answer.status_code == 200:
+                yield self._chunks(answer), 0
             else:
-                raise NotServed(url, f"HTTP status {response.status_code}")
+                raise NotServed(url, f"HTTP status {answer.status_code}")
 
-
-@contextmanager
-def _partial(store: Store, sha256: str) -> Iterator[Path]:
-    """A file for the bytes that arrived so far; one that an earlier run left is taken up again."""
-    path = store.root / "partial" / sha256
-    path.parent.mkdir(parents=True, exist_ok=True)
-    file = path.open("ab")
-    if _lock(file):
-        with file:
-            yield path
-        return
-    file.close()  # another process is fetching the same
-    with store.temporary() as temporary:
-        temporary.touch()
-        yield temporary
-
-
-def _lock(file: BinaryIO) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    # between opening and locking, another process may have finished and moved the file away
-    try:
-        return os.stat(file.name).st_ino == os.fstat(file.fileno()).st_ino
-    except FileNotFoundError:
-        return False
+    def _chunks(self, answer: Answer) -> Iterator[bytes]:
+        """What comes, as soon as it comes: when the transfer breaks off, nothing of it is lost."""
+        while chunk := answer.raw.read1(_CHUNK):
+            self.arrived(len(chunk))
+            yield chunk
 
 
 def plain(failure: Exception) -> str:
@@ -299,19 +355,47 @@ def plain(failure: Exception) -> str:
     return "the connection fails"
 
 
-def _told(failures: Sequence[Unreachable | NotServed | Mismatch], what: str) -> Problem:
+def _retry_after(text: str) -> float:
+    """The seconds for which a server asks to be left alone (RFC 9110, 10.2.3)."""
+    from email.utils import parsedate_to_datetime
+
+    if text.strip().isdecimal():
+        return float(text)
+    try:
+        return parsedate_to_datetime(text).timestamp() - time.time() if text else 0.0
+    except ValueError:
+        return 0.0
+
+
+def _begins_at(text: str, asked: int) -> int:
+    """Where a part of a file begins, as the header Content-Range says it; what was asked for if there is none."""
+    first = text.removeprefix("bytes ").partition("-")[0]
+    return int(first) if first.isdecimal() else asked
+
+
+def shown(url: str) -> str:
+    """An address without what is nobody's business: user name, password, query."""
+    parts = urlsplit(url)
+    return parts.path if parts.scheme == "file" else f"{parts.scheme}://{host_of(url)}{parts.path}"
+
+
+def _passed_over(url: str, failure: Mismatch) -> Diagnostic:
+    reason = f"it gives the sha256 `{failure.found}`, and `{failure.expected}` was expected"
+    return error(codes.MIRROR_PASSED_OVER, None, url=shown(url), reason=reason)
+
+
+def _told(failures: Sequence[tuple[str, Failure]], what: str) -> Problem:
     """The worst of what was met while trying one address after the other."""
-    for failure in failures:
+    for url, failure in failures:
         if isinstance(failure, Mismatch):
-            return problem(
-                codes.DIGEST_MISMATCH, None, what=what, found=failure.found, expected=failure.expected
-            )
-    for failure in failures:
+            facts = {"found": failure.found, "expected": failure.expected, "source": f"`{host_of(url)}`"}
+            return problem(codes.DIGEST_MISMATCH, None, what=what, **facts)
+    for _, failure in failures:
         if isinstance(failure, NotServed):
             return problem(
                 codes.NOT_SERVED, None, what=what, source=f"`{failure.host}`", reason=failure.reason
             )
-    for failure in failures:
+    for _, failure in failures:
         if isinstance(failure, Unreachable):
             return problem(codes.NETWORK, None, host=failure.host, reason=failure.reason)
     return problem(

@@ -91,10 +91,12 @@ class _Run:
 
     def jobs(self, target: LockedTarget, request: TargetRequest) -> Iterator[Callable[[], Iterable[Newer]]]:
         """One question for each source of a target."""
-        if any(True for _ in debs_of(target)):
-            yield lambda: self._debs(target, request)
-        if isinstance(target.base, ImageBase):
-            yield lambda base=target.base: self._image(base, target.platform)  # type: ignore[misc]
+        for system, wish in zip(target.systems, (request, *request.further), strict=True):
+            alone = replace(system, further=())
+            if next(debs_of(alone), None) is not None:
+                yield lambda s=alone, w=wish: self._debs(s, w)  # type: ignore[misc]
+            if isinstance(system.base, ImageBase):
+                yield lambda base=system.base: self._image(base, target.platform)  # type: ignore[misc]
         for environment in target.python:
             asked = next(each for each in request.python if each.name == environment.name)
             yield lambda e=environment, a=asked: self._python(e, a, target)  # type: ignore[misc]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import field
 from typing import TypeAlias
@@ -13,7 +14,7 @@ from reproc.check.tools import archived, runtime_packages, tools_in_image, tools
 from reproc.diagnostics import Diagnostic, Outcome, error
 from reproc.diagnostics.codes import rules as codes
 from reproc.folder import Folder, OutsideFolder
-from reproc.model import Code, Data, Item, Python
+from reproc.model import Build, Code, Data, Item, Python
 from reproc.model.literals import project_name
 from reproc.record import record, replace
 from reproc.source import Span
@@ -214,6 +215,8 @@ class TargetRequest:
     """The moment at which what is not pinned resolves; None is the moment of locking."""
     at_run: frozenset[str] = frozenset()
     """Those of the trees that are mounted when the image runs, and that no build needs."""
+    further: tuple[TargetRequest, ...] = ()
+    """The other bases that builds stand on, each with its packages and nothing else, by the names of their stages."""
 
 
 SYSTEM = "system"
@@ -251,8 +254,68 @@ def _target(
         trees=tuple(sorted(trees, key=lambda pair: pair[0])),
         sources=_sources(target, folder, report),
         as_of=as_of,
+        further=_further(target, as_of, folder, report),
         at_run=frozenset(f"data {data.name}" for data in target.data if data.at == "run"),
     )
+
+
+def grounds(target: Target) -> tuple[tuple[str, Target], ...]:
+    """The other bases that builds stand on: the name of the stage, and the target as it is there."""
+    found: dict[str, Target] = {}
+    for build in target.builds:
+        base = build.on
+        if base is None or not build.keep or any(base == each.base for each in found.values()):
+            continue
+        plain = re.sub(r"[^a-z0-9]+", "-", f"on-{base.kind}-{base.name}".lower()).strip("-")
+        names = (plain, *(f"{plain}-{number}" for number in range(2, len(found) + 3)))
+        found[next(name for name in names if name not in found)] = target.under(build)
+    return tuple(found.items())
+
+
+def ground_of(target: Target, build: Build) -> str | None:
+    """The name of the stage of the base that a build names; None for the target's own."""
+    return next((name for name, each in grounds(target) if each.base == build.on), None)
+
+
+def layer_on(ground: str | None, layer: str) -> str:
+    """What a layer of packages is called on one of the other bases."""
+    return layer if ground is None else f"{ground}-{layer}"
+
+
+def _further(
+    target: Target, as_of: int | None, folder: Folder, report: Callable[[Diagnostic], None]
+) -> tuple[TargetRequest, ...]:
+    return tuple(
+        TargetRequest(
+            name,
+            target.platform,
+            _base(there),
+            _apt_on(name, there),
+            (),
+            (),
+            _sources(there, folder, report) if there.release else (),
+            as_of,
+        )
+        for name, there in grounds(target)
+    )
+
+
+def _apt_on(ground: str, target: Target) -> tuple[AptRequest, ...]:
+    """The system's packages and the builds' tools on another base, where that says which distribution it is."""
+    if target.release is None:
+        return ()
+    layers: dict[str, AptRequest] = {}
+    below: str | None = None
+    if target.packages:
+        below = layer_on(ground, SYSTEM)
+        layers[below] = AptRequest(below, None, target.packages, target.recommends)
+    for build in target.builds:
+        tools = tools_of(target, build)
+        if build.keep and tools and build.on == target.base:
+            name = layer_on(ground, toolset_name(tools))
+            origin = build.using[0].origin if build.using else build.origin
+            layers.setdefault(name, _tools_layer(name, below, tools, origin))
+    return tuple(layers[name] for name in sorted(layers, key=lambda name: (name != below, name)))
 
 
 def _base(target: Target) -> BaseRequest:
@@ -278,7 +341,7 @@ def _apt(target: Target) -> tuple[AptRequest, ...]:
     toolsets: dict[str, AptRequest] = {}
     for build in target.builds:
         tools = tools_of(target, build)
-        if build.keep and tools:
+        if build.keep and tools and build.on is None:
             origin = build.using[0].origin if build.using else build.origin
             layer = _tools_layer(toolset_name(tools), below, tools, origin)
             toolsets.setdefault(layer.name, layer)

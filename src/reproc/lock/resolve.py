@@ -58,7 +58,7 @@ def resolve(
     previous: LockFile | None = None,
     update: Update = NOTHING,
     as_of: int | None = None,
-    resolver: str = "python",
+    preview: bool = False,
     site: Site | None = None,
 ) -> Outcome[Lock]:
     """The lock of these requests, its targets by name.
@@ -67,7 +67,8 @@ def resolve(
     beside the spec are read in any case. In a section that is resolved again, packages stay at the versions that
     they had, as far as they can and nobody asked for their update. The distribution's packages are all of one
     moment: if one target's have to be resolved again, all are. The moment moves on only where a package is
-    needed that the lock before did not have. `as_of` stands in place of the spec's, also in later locks.
+    needed that the lock before did not have. `as_of` stands in place of the spec's, also in later locks. In a
+    `preview`, new bootstrapped bases are not made: they have no digest.
     """
     before = previous.lock.as_of if previous is not None and not update.everything else None
     chosen = before if as_of is None else as_of
@@ -88,7 +89,7 @@ def resolve(
         asked,
         past=moment is not None,
         moved=chosen != before,
-        resolver=resolver,
+        preview=preview,
     )
     found = attempt(lambda: run.lock(sorted(requests, key=lambda request: request.name)))
     told = together(in_source_order((*run.told, *found.diagnostics)))
@@ -96,9 +97,9 @@ def resolve(
 
 
 def _as_of(request: TargetRequest, moment: int) -> TargetRequest:
-    return replace(
-        request, as_of=moment, python=tuple(replace(each, as_of=moment) for each in request.python)
-    )
+    python = tuple(replace(each, as_of=moment) for each in request.python)
+    further = tuple(_as_of(each, moment) for each in request.further)
+    return replace(request, as_of=moment, python=python, further=further)
 
 
 @dataclass
@@ -116,7 +117,7 @@ class _Run:
     """Whether `now` is a day that was asked for, and not the moment of locking."""
     moved: bool = False
     """Whether that day was another one before."""
-    resolver: str = "python"
+    preview: bool = False
     told: list[Diagnostic] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -125,7 +126,7 @@ class _Run:
         self.archives = apt.Archives(self.site, self.client, self.store, self.now, self.past)
         old = self.previous.lock if self.previous is not None and not self.update.everything else None
         self.systems = Systems(
-            self.folder, self.site, self.client, self.store, self.archives, old, self.update, self.resolver
+            self.folder, self.site, self.client, self.store, self.archives, old, self.update
         )
 
     def lock(self, requests: Sequence[TargetRequest]) -> Outcome[Lock]:
@@ -133,8 +134,8 @@ class _Run:
         keep_systems = all(self._kept(request, SYSTEM) is not None for request in requests)
         work: _Work = {}
         for request in requests:
-            if not keep_systems:
-                work[_system_key(request)] = lambda r=request: self.systems.lock(r)  # type: ignore[misc]
+            for alone in () if keep_systems else (request, *request.further):
+                work[_system_key(alone)] = lambda r=alone: self.systems.lock(r)  # type: ignore[misc]
             for each in request.python:
                 if not each.installs and self._kept(request, f"python {each.name}") is None:
                     work[(request.platform, each)] = lambda r=request, e=each: self._python(e, r, {})  # type: ignore[misc]
@@ -186,10 +187,14 @@ class _Run:
             return None
         if self.moved and section.partition(" ")[0] in (SYSTEM, "python"):
             return None
-        if section == SYSTEM and isinstance(kept.base, ArchiveBase):
-            path = self.folder / kept.base.path
-            return kept if path.is_file() and sha256_of(path) == kept.base.sha256 else None
+        if section == SYSTEM:
+            archived = (each.base for each in kept.systems if isinstance(each.base, ArchiveBase))
+            return kept if all(self._same(base) for base in archived) else None
         return kept
+
+    def _same(self, base: ArchiveBase) -> bool:
+        path = self.folder / base.path
+        return path.is_file() and sha256_of(path) == base.sha256
 
     def _projects(self, asked: PythonRequest, request: TargetRequest) -> Mapping[str, str]:
         """The versions at which an environment's Python packages stay, by name."""
@@ -206,6 +211,7 @@ class _Run:
     ) -> LockedTarget:
         kept = self._kept(request, SYSTEM) if keep_systems else None
         system: System = System(kept.base, kept.apt) if kept else found[_system_key(request)]
+        further = kept.further if kept else tuple(self._further(each, found) for each in request.further)
         python = tuple(
             found.get((request.platform, each)) or self._old_python(request, each) for each in request.python
         )
@@ -219,7 +225,12 @@ class _Run:
             system.apt,
             tuple(sorted(python, key=lambda each: each.name)),
             trees,
+            further,
         )
+
+    def _further(self, request: TargetRequest, found: Mapping[_Asked, Any]) -> LockedTarget:
+        system: System = found[_system_key(request)]
+        return LockedTarget(request.name, request.platform, system.base, system.apt, (), ())
 
     def _old_python(self, request: TargetRequest, asked: PythonRequest) -> PythonEnvironment:
         kept = self._kept(request, f"python {asked.name}")
@@ -257,8 +268,7 @@ class _Run:
             if keep_systems:
                 return old.time, old.archives
             had = frozenset(deb for target in old.targets for deb in debs_of(target))
-            images = {t.base for t in old.targets if isinstance(t.base, ImageBase)}
-            same_images = all(t.base in images for t in targets if isinstance(t.base, ImageBase))
+            same_images = _images(targets) <= _images(old.targets)
             if same_images and all(had.issuperset(debs_of(target)) for target in targets):
                 return old.time, old.archives
         return self.now, self._confirmed(self.archives.used())
@@ -284,16 +294,17 @@ class _Run:
     def _finished(self, lock: Lock) -> Lock:
         """The lock with the digests of its bootstrapped bases, which are made where they are not known."""
         made: dict[tuple[str, BootstrapBase], BootstrapBase] = {}
-        targets = []
-        for target in lock.targets:
+
+        def finished(target: LockedTarget) -> LockedTarget:
             base = target.base
             if isinstance(base, BootstrapBase):
                 key = (target.platform, base)
                 if key not in made:
                     made[key] = self._made(base, lock, target.platform)
                 base = made[key]
-            targets.append(replace(target, base=base))
-        return replace(lock, targets=tuple(targets))
+            return replace(target, base=base, further=tuple(finished(each) for each in target.further))
+
+        return replace(lock, targets=tuple(finished(target) for target in lock.targets))
 
     def _made(self, base: BootstrapBase, lock: Lock, platform: str) -> BootstrapBase:
         if base.sha256:
@@ -302,11 +313,13 @@ class _Run:
             self.previous.lock.time,
             self.previous.lock.archives,
         ):
-            for old in self.previous.lock.targets:
+            for old in (each for target in self.previous.lock.targets for each in target.systems):
                 known = old.base
                 if isinstance(known, BootstrapBase) and (known.debs, old.platform) == (base.debs, platform):
                     return known
         here = bootstrap.tool()
+        if self.preview:
+            return replace(base, tool=here)
         self.fetching.run(
             f"fetching the packages of the {base.distribution} {base.release} base",
             list(self.fetching.debs(base.debs, lock.archives)),
@@ -316,6 +329,11 @@ class _Run:
                 bootstrap.recipe_of(base, lock, platform), self.store, self.progress
             )
         return replace(base, tool=here, sha256=sha256, size=size)
+
+
+def _images(targets: Sequence[LockedTarget]) -> frozenset[ImageBase]:
+    bases = (each.base for target in targets for each in target.systems)
+    return frozenset(base for base in bases if isinstance(base, ImageBase))
 
 
 def _system_key(request: TargetRequest) -> _Asked:

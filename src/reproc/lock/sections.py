@@ -174,7 +174,11 @@ def sections(request: TargetRequest) -> dict[str, str]:
             request.platform,
             _asked_base(request.base),
             [_asked_layer(layer) for layer in request.apt],
-            *_given(as_of=request.as_of, sources=sorted(map(_asked_source, request.sources), key=str)),
+            *_given(
+                as_of=request.as_of,
+                sources=sorted(map(_asked_source, request.sources), key=str),
+                further=[sections(each)[SYSTEM] for each in request.further],
+            ),
         ]
     }
     found |= {f"python {each.name}": [request.platform, _asked_python(each)] for each in request.python}

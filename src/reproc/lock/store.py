@@ -1,19 +1,25 @@
 """The content store: files under the sha256 of what they hold, shared by every project of a user.
 
 A file appears in it by rename, complete and checked; it is checked again when a process first reads it, and a
-damaged one is set aside. Any number of processes may use one store at once.
+damaged one is set aside: that is also what a file is that a power failure cut off, so that nothing waits for the
+disk. Any number of processes may use one store at once.
 """
 
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import os
 import shutil
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
+
+from reproc.lock import presence
 
 _CHUNK = 1 << 20
 
@@ -60,6 +66,7 @@ class Store:
         self._guard = threading.Lock()
         self._names = 0
         self._open: set[Path] = set()
+        self._presence = presence.Presence(root)
 
     def __enter__(self) -> Store:
         return self
@@ -67,7 +74,8 @@ class Store:
     def __exit__(self, *_: object) -> None:
         """Removes what threads that were left alone still have open."""
         for path in tuple(self._open):
-            _remove(path)
+            remove(path)
+        self._presence.end()
 
     def place(self, sha256: str) -> Path:
         """Where the file with that digest stands, if it is there."""
@@ -83,11 +91,17 @@ class Store:
         stamp = (status.st_ino, status.st_size, status.st_mtime_ns)
         if self._verified.get(sha256) == stamp:
             return place
+        if not self._presence.touch(place):
+            return None
         if sha256_of(place) != sha256:
-            self._set_aside(sha256, place)
+            self.set_aside(sha256)
             return None
         self._verified[sha256] = stamp
         return place
+
+    def keep(self, lock: Path) -> None:
+        """Has what a lock names outlive `reproc store gc`, for as long as that file is there."""
+        presence.keep(self.root, lock)
 
     @property
     def damaged(self) -> tuple[str, ...]:
@@ -113,9 +127,12 @@ class Store:
             self._adopt(temporary, found)
         return found
 
-    def adopt(self, path: Path, expected: str | None = None) -> str:
-        """Moves a file of this store's own temporary folder in; returns its digest, or raises `Mismatch`."""
-        found = sha256_of(path)
+    def adopt(self, path: Path, expected: str | None = None, found: str | None = None) -> str:
+        """Moves a file of the store's own folders in; returns its digest, or raises `Mismatch`.
+
+        Whoever wrote the file and made its digest on the way says what was `found`.
+        """
+        found = found or sha256_of(path)
         if expected is not None and found != expected:
             raise Mismatch(expected, found)
         self._adopt(path, found)
@@ -149,21 +166,52 @@ class Store:
     def temporary(self) -> Iterator[Path]:
         """A name for a new file or folder in the store's file system; what is there afterwards is removed."""
         folder = self.root / "temporary"
-        folder.mkdir(parents=True, exist_ok=True)
         path = folder / self._unique()
+        folder.mkdir(parents=True, exist_ok=True)
         self._open.add(path)
         try:
             yield path
         finally:
-            _remove(path)
+            remove(path)
             self._open.discard(path)
+
+    @contextmanager
+    def partial(self, sha256: str) -> Iterator[BinaryIO]:
+        """The unbuffered file for what arrives of a digest's file; one that an earlier run left is taken up.
+
+        It is this thread's alone: another thread or process waits here, and finds it empty, or the work done.
+        """
+        folder = os.path.join(self.root, "partial")
+        path = os.path.join(folder, sha256)
+        self._presence.begin()
+        while True:
+            try:
+                file = open(path, "ab+", buffering=0)
+            except FileNotFoundError:
+                os.makedirs(folder, exist_ok=True)
+                continue
+            with file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                if _same(file):
+                    try:
+                        yield file
+                    finally:
+                        if not os.fstat(file.fileno()).st_size:
+                            os.unlink(path)
+                    return
 
     def recall(self, area: str, key: str) -> bytes | None:
         """What was remembered under `key`; a hint that has to be checked, not a fact."""
+        place = self._note(area, key)
         try:
-            return self._note(area, key).read_bytes()
+            found = place.read_bytes()
         except FileNotFoundError:
             return None
+        with suppress(
+            FileNotFoundError, PermissionError
+        ):  # how long another user's is kept is not for us to say
+            os.utime(place, ns=(time.time_ns(), place.stat().st_mtime_ns))
+        return found
 
     def remember(self, area: str, key: str, value: bytes) -> None:
         """Keeps a small value under `key` for later processes."""
@@ -179,29 +227,41 @@ class Store:
 
     def _adopt(self, temporary: Path, sha256: str) -> None:
         place = self.place(sha256)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
         temporary.chmod(0o444)
-        os.replace(temporary, place)
+        try:
+            os.replace(temporary, place)
+        except FileNotFoundError:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(temporary, place)
         status = place.stat()
         self._verified[sha256] = (status.st_ino, status.st_size, status.st_mtime_ns)
 
-    def _set_aside(self, sha256: str, place: Path) -> None:
+    def set_aside(self, sha256: str) -> None:
+        """Takes a damaged file away from its place."""
         aside = self.root / "damaged" / f"{sha256}.{self._unique()}"
         aside.parent.mkdir(parents=True, exist_ok=True)
         with suppress(FileNotFoundError):  # another process was faster
-            os.replace(place, aside)
+            os.replace(self.place(sha256), aside)
         with self._guard:
             self._damaged.append(sha256)
 
     def _unique(self) -> str:
+        token = self._presence.begin()
         with self._guard:
             self._names += 1
-            return f"{os.getpid()}-{os.urandom(4).hex()}-{self._names}"
+            return f"{token}-{self._names}"
 
 
-def _remove(path: Path) -> None:
+def _same(file: BinaryIO) -> bool:
+    """Whether a file still has its name: whoever was waited for may have finished and moved it away."""
+    try:
+        return os.path.samestat(os.stat(file.name), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
+
+
+def remove(path: Path) -> None:
+    """Removes a file, or a folder with all that it holds; not being there is no mistake."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:

@@ -51,7 +51,6 @@ class Systems:
     previous: Lock | None
     """The lock whose versions stay where they can; None if everything moves."""
     update: Update
-    resolver: str
 
     def __post_init__(self) -> None:
         self.held = self._versions()
@@ -106,7 +105,8 @@ class Systems:
         """The image; a tag that was locked stays at its digest."""
         full = str(parsed(asked.reference, asked.origin))
         stays = self.previous is not None and BASE not in self.update.sections
-        for old in self.previous.targets if self.previous is not None and stays else ():
+        targets = self.previous.targets if self.previous is not None and stays else ()
+        for old in (each for target in targets for each in target.systems):
             base = old.base
             if isinstance(base, ImageBase) and (base.reference, old.platform) == (full, request.platform):
                 if request.apt and self.store.path(base.rootfs) is None:

@@ -42,9 +42,9 @@ class Update:
         """The names of a target's distribution packages that do not stay."""
         free = set(self.debs)
         if SYSTEM in self.sections:
-            free |= {deb.name for layer in target.apt for deb in layer.debs}
-        if BASE in self.sections and isinstance(target.base, BootstrapBase):
-            free |= {deb.name for deb in target.base.debs}
+            free |= {deb.name for each in target.systems for layer in each.apt for deb in layer.debs}
+        for each in target.systems if BASE in self.sections else ():
+            free |= {deb.name for deb in each.base.debs} if isinstance(each.base, BootstrapBase) else set()
         return frozenset(free)
 
 
@@ -54,10 +54,11 @@ EVERYTHING = Update(everything=True)
 
 def debs_of(target: LockedTarget) -> Iterator[Deb]:
     """Every distribution package of a target that its lock names."""
-    if isinstance(target.base, BootstrapBase):
-        yield from target.base.debs
-    for layer in target.apt:
-        yield from layer.debs
+    for each in target.systems:
+        if isinstance(each.base, BootstrapBase):
+            yield from each.base.debs
+        for layer in each.apt:
+            yield from layer.debs
 
 
 def named(names: Sequence[str], lock: Lock) -> Outcome[Update]:

@@ -23,7 +23,8 @@ def inputs(target: LockedTarget, without: Container[str] = ()) -> tuple[Input, .
     `without` holds the keys of trees that it does not need.
     """
     found = [Input(BASE, base_digest(target.base))]
-    for layer in target.apt:
+    found += (Input(further_base(each.name), base_digest(each.base)) for each in target.further)
+    for layer in (layer for each in target.systems for layer in each.apt):
         found += (Input(f"{debs_folder(layer.name)}/{deb_name(deb)}", deb.sha256) for deb in layer.debs)
     for environment in target.python:
         folder = wheels_folder(environment.name)
@@ -33,6 +34,11 @@ def inputs(target: LockedTarget, without: Container[str] = ()) -> tuple[Input, .
             found += (Input(f"{folder}/{wheel.filename}", wheel.sha256) for wheel in tools.wheels)
     found += (Input(tree_path(key), tree.sha256) for key, tree in target.trees if key not in without)
     return tuple(sorted(found, key=lambda each: each.path))
+
+
+def further_base(name: str) -> str:
+    """Where another base of builds stands, below `inputs/`."""
+    return f"bases/{name}.tar"
 
 
 def base_digest(base: LockedBase) -> str:

@@ -19,7 +19,7 @@ __all__ = ["Plan", "Shape", "base_archive", "lower"]
 def lower(plan: Plan, request: TargetRequest, shape: Shape, inputs: tuple[Input, ...] = ()) -> BuildGraph:
     """The graph of one target. `inputs` are the files of a vendored context."""
     work = Work(plan, request, shape, base_environment(plan.locked))
-    stages = [base_stage(work)]
+    stages = [base_stage(work), *(base_stage(work.on(each.name)) for each in request.further)]
     for stage in build_stages(plan.target):
         stages.append(build_stage(work, stage, stages))
     image, runtime = image_stage(work, stages)
@@ -43,6 +43,7 @@ def _notes(work: Work) -> list[str]:
         notes.append("Not locked: packages, images and branches float. Run `reproc lock` to pin them.")
     else:
         notes.append(f"Locked: every archive as it stood at {packages.day(work.plan.epoch)}.")
-    if work.shape is Shape.STANDALONE and isinstance(work.request.base, BootstrapRequest):
+    bases = [each.base for each in (work.request, *work.request.further)]
+    if work.shape is Shape.STANDALONE and any(isinstance(base, BootstrapRequest) for base in bases):
         notes.append("The base is bootstrapped: run `sh containers/bootstrap.sh` once before.")
     return notes + mounts.notes(mounts.mounted(work.plan, work.request))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from reproc.graph import Base, Image, Rootfs, SetEnv, Stage, Step
+from reproc.graph import INPUTS, Base, Image, Rootfs, SetEnv, Stage, Step
 from reproc.lock.model import ArchiveBase, BootstrapBase, ImageBase
-from reproc.lock.requests import SYSTEM, ArchiveRequest, BootstrapRequest
+from reproc.lock.requests import SYSTEM, ArchiveRequest, BootstrapRequest, layer_on
+from reproc.lock.vendor import further_base
 from reproc.lower.environment import changed
 from reproc.lower.plan import Shape
 from reproc.lower.work import Work, first
@@ -17,7 +18,7 @@ def base_archive(locked: BootstrapBase | None, request: BootstrapRequest) -> str
 
 
 def base_stage(work: Work) -> Stage:
-    """The stage `base`."""
+    """The stage with what the others stand on."""
     target = work.target
     of_base = (
         {}
@@ -25,16 +26,17 @@ def base_stage(work: Work) -> Stage:
         else {k: v for k, v in work.environment.items() if k not in ("LANG", "TZ", "PATH")}
     )
     steps: list[Step] = [SetEnv("environment", changed(work.environment, of_base))]
-    steps += work.apt(SYSTEM, "system packages", first(target.packages))
-    return Stage("base", _base(work), tuple(steps), target.base.origin)
+    steps += work.apt(layer_on(work.ground, SYSTEM), "system packages", first(target.packages))
+    return Stage(work.base, _base(work), tuple(steps), target.base.origin)
 
 
 def _base(work: Work) -> Base:
     locked = work.plan.locked.base if work.plan.locked else None
     if work.shape is Shape.VENDORED:
         assert locked is not None, "only a lock can be vendored"
+        path = "base.tar" if work.ground is None else further_base(work.ground)
         return Rootfs(
-            "inputs/base.tar", locked.sha256 if isinstance(locked, BootstrapBase) else locked.rootfs
+            f"{INPUTS}/{path}", locked.sha256 if isinstance(locked, BootstrapBase) else locked.rootfs
         )
     if isinstance(work.request.base, BootstrapRequest):
         bootstrap = locked if isinstance(locked, BootstrapBase) else None

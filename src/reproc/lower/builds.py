@@ -20,6 +20,7 @@ ARCHIVES = "/opt/reproc/toolchains"
 
 def build_stage(work: Work, stage: BuildStage, earlier: list[Stage]) -> Stage:
     """Tools, then each build with what it sees."""
+    work = work.on(stage.ground)
     first = stage.builds[0]
     tools = tools_of(work.target, first)
     origin = first.using[0].origin if first.using else first.origin
@@ -41,7 +42,7 @@ def build_stage(work: Work, stage: BuildStage, earlier: list[Stage]) -> Stage:
                 steps += work.placed(key)
                 placed.add(key)
         steps += scripts(work, build, common)
-    return Stage(stage.name, FromStage("base"), tuple(steps), first.origin)
+    return Stage(stage.name, FromStage(work.base), tuple(steps), first.origin)
 
 
 def kept(work: Work, name: str, stages: list[Stage]) -> CopyKept:

@@ -132,11 +132,13 @@ def refusals(request: TargetRequest, locked: LockedTarget | None) -> Iterator[Di
             yield error(codes.ONLY_VENDORED, asked.origin, what=key, reason="is made ready by a service")
         elif isinstance(asked, WebRequest) and asked.urls[0].startswith("pkg:"):
             yield error(codes.ONLY_VENDORED, asked.origin, what=key, reason="comes from a package registry")
-    if isinstance(request.base, ArchiveRequest):
-        plain = locked is None or (isinstance(locked.base, ArchiveBase) and locked.base.plain)
-        if not plain:
-            facts = {"what": request.base.path, "reason": "is an image in layers"}
-            yield error(codes.ONLY_VENDORED, request.base.origin, **facts)
+    systems = locked.systems if locked else (None,) * (len(request.further) + 1)
+    for asked_for, found in zip((request, *request.further), systems, strict=True):
+        base = asked_for.base
+        plain = found is None or (isinstance(found.base, ArchiveBase) and found.base.plain)
+        if isinstance(base, ArchiveRequest) and not plain:
+            facts = {"what": base.path, "reason": "is an image in layers"}
+            yield error(codes.ONLY_VENDORED, base.origin, **facts)
 
 
 def _git_refusals(key: str, asked: GitRequest, tree: SourceTree | None) -> Iterator[Diagnostic]:

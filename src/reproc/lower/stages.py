@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from reproc.check import Target, place_of_code, place_of_data
 from reproc.check.tools import tools_of
-from reproc.lock.requests import TOOLS, toolset_name
+from reproc.lock.requests import TOOLS, ground_of, layer_on, toolset_name
 from reproc.model import Build
 
 
@@ -18,6 +18,8 @@ class BuildStage:
     name: str
     toolset: str | None
     """The layer of packages with the tools; None if the builds use none."""
+    ground: str | None = None
+    """The base that they stand on, if it is not the target's."""
     builds: list[Build] = field(default_factory=list)
 
 
@@ -29,14 +31,21 @@ def build_stages(target: Target) -> tuple[BuildStage, ...]:
         if not build.keep:
             continue
         tools = tools_of(target, build)
-        toolset = toolset_name(tools) if tools else None
+        ground = ground_of(target, build)
+        toolset = layer_on(ground, toolset_name(tools)) if tools else None
         earliest = max((place[item.text] for item in build.after if item.text in place), default=0)
         index = next(
-            (i for i, stage in enumerate(stages) if i >= earliest and stage.toolset == toolset), None
+            (
+                i
+                for i, stage in enumerate(stages)
+                if i >= earliest and (stage.toolset, stage.ground) == (toolset, ground)
+            ),
+            None,
         )
         if index is None:
             index = len(stages)
-            stages.append(BuildStage(_name(toolset or f"{TOOLS}-none", stages), toolset))
+            name = toolset or layer_on(ground, f"{TOOLS}-none")
+            stages.append(BuildStage(_name(name, stages), toolset, ground))
         stages[index].builds.append(build)
         place[build.name] = index
     return tuple(stages)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from reproc import model
 from reproc.check import Target
 from reproc.graph import Step
-from reproc.lock.requests import TargetRequest
+from reproc.lock.requests import TargetRequest, grounds
 from reproc.lower import packages
 from reproc.lower.adapt import adapted
+from reproc.lower.environment import base_environment
 from reproc.lower.inputs import from_outside, place
 from reproc.lower.plan import Plan, Shape
-from reproc.record import record
+from reproc.record import record, replace
 from reproc.source import Span
 
 
@@ -23,10 +24,35 @@ class Work:
     shape: Shape
     environment: dict[str, str]
     """What every stage starts with."""
+    ground: str | None = None
+    """The stage of the base that everything stands on; None for the target's own."""
 
     @property
     def target(self) -> Target:
         return self.plan.target
+
+    @property
+    def base(self) -> str:
+        """The stage that the others stand on."""
+        return self.ground or "base"
+
+    def on(self, ground: str | None) -> Work:
+        """The same on one of the other bases that builds stand on."""
+        if ground is None:
+            return self
+        target = dict(grounds(self.target))[ground]
+        request = next(each for each in self.request.further if each.name == ground)
+        locked = self.plan.locked
+        if locked is not None:
+            there = next(each for each in locked.further if each.name == ground)
+            locked = replace(locked, base=there.base, apt=there.apt)
+        return replace(
+            self,
+            plan=replace(self.plan, target=target, locked=locked),
+            request=replace(self.request, base=request.base, apt=request.apt),
+            environment=base_environment(locked),
+            ground=ground,
+        )
 
     def apt(self, layer: str, title: str, origin: Span | None) -> list[Step]:
         """The step that installs a layer, if the target has it."""

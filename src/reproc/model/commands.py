@@ -71,7 +71,6 @@ class Build(Block):
     """How code becomes programs. With `keep` it is a stage of its own, and only what is kept reaches the image."""
 
     named_by: ClassVar[tuple[str, ...]] = ("name",)
-    later: ClassVar[tuple[str, ...]] = ("on",)
     name: str = value(l.NAME, "a name, by which the spec calls it")
     using: tuple[Using, ...] = repeated(("using", Using, "a tool chain to work with"))
     in_: str | None = once(

@@ -16,7 +16,14 @@ from reproc.source import Span
 
 
 def check(target: Target, folder: Folder) -> Iterator[Diagnostic]:
-    base = target.base
+    yield from _base(target.base, target, folder, _wants_packages(target))
+    for build in target.builds:
+        if build.on is not None:
+            yield from _base(build.on, target, folder, build.using[0].origin if build.using else None)
+
+
+def _base(base: Base, target: Target, folder: Folder, wanted: Span | None) -> Iterator[Diagnostic]:
+    """What is wrong with a base; `wanted` is the first place that asks for packages of its distribution."""
     if base.kind != "archive" and base.sha256:
         yield error(codes.ONLY_BESIDE, base.sha256.origin, keyword="sha256", other="archive")
     if base.kind == "archive":
@@ -26,7 +33,7 @@ def check(target: Target, folder: Folder) -> Iterator[Diagnostic]:
             yield error(codes.FROM_WITHOUT_RELEASE, base.origin)
         if base.is_:
             yield from _known(base.is_.distribution, base.is_.release, base.is_.origin)
-        elif wanted := _wants_packages(target):
+        elif wanted is not None:
             yield error(codes.IS_UNKNOWN, wanted, target=target.name, image=base.name.text, kind=base.kind)
         return
     if base.is_:

@@ -29,6 +29,8 @@ def check(target: Target, folder: Folder) -> Iterator[Diagnostic]:
                     codes.MOUNTED_INPUT, item.origin, Label(mounted[item.text], "said here"), name=item.text
                 )
         yield from _after(build, named)
+        if build.on is not None and not build.keep:
+            yield error(codes.ON_WITHOUT_KEEP, build.on.origin, name=build.name)
         if not build.commands:
             yield error(codes.NO_COMMANDS, build.origin, name=build.name)
         if target.place(build) is None:

@@ -40,7 +40,8 @@ def _hidden(target: Target, entries: list[tuple[str, str, Span]]) -> Iterator[Di
         if data.at != "run":
             continue
         over = place_of_data(data)
-        for title, place, span in entries:
+        # behind a final `/` stands one file, which covers nothing
+        for title, place, span in () if over.endswith("/") else entries:
             if inside(place, over):
                 facts = {"what": title, "path": place, "data": data.name}
                 yield error(codes.HIDDEN_BY_MOUNT, span, Label(data.origin, "mounted over it"), **facts)

@@ -16,7 +16,6 @@ from reproc.source import Span
 
 
 def check(target: Target, folder: Folder) -> Iterator[Diagnostic]:
-    release = target.release
     defaults: dict[str, Span] = {}
     for tool in target.toolchains:
         name = tool.name.text
@@ -29,7 +28,7 @@ def check(target: Target, folder: Folder) -> Iterator[Diagnostic]:
             yield from _archived(tool, tool.archive)
         else:
             yield from _plain(tool)
-            if release is not None:
+            for release in _grounds(target, tool):
                 yield from _packaged(tool, release)
         for language in tool.covers if tool.default else ():
             if language in defaults:
@@ -40,6 +39,22 @@ def check(target: Target, folder: Folder) -> Iterator[Diagnostic]:
                     language=language,
                 )
             defaults.setdefault(language, tool.origin)
+
+
+def _grounds(target: Target, tool: Toolchain) -> tuple[catalog.Release, ...]:
+    """The releases that a tool chain has to be there for: the target's, and those of builds on other bases."""
+    key = (tool.name.text, tool.version)
+    users = [
+        build
+        for build in target.builds
+        if key in {(using.name.text, using.version) for using in build.using}
+        or (tool.default and not build.using)
+    ]
+    elsewhere = [build for build in users if build.on is not None]
+    inside = tool.at == "run" or len(elsewhere) < len(users) or not users
+    found = [target.release] if inside else []
+    found += [target.under(build).release for build in elsewhere]
+    return tuple(dict.fromkeys(release for release in found if release is not None))
 
 
 def _archived(tool: Toolchain, archive: Item) -> Iterator[Diagnostic]:

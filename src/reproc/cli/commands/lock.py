@@ -23,7 +23,6 @@ from reproc.lock.model import Lock
 from reproc.lock.requests import TargetRequest, requests
 from reproc.lock.sections import LockFile
 from reproc.lock.update import EVERYTHING, NOTHING, Update, named
-from reproc.progress import Silent
 
 
 def parser() -> Parser:
@@ -49,12 +48,6 @@ def parser() -> Parser:
         metavar="DATE",
         type=_date,
         help="take everything as it stood on this day, whatever the spec says; the lock remembers it",
-    )
-    made.add_argument(
-        "--resolver",
-        choices=("python", "apt"),
-        default="python",
-        help="what chooses distribution packages: reproc itself, or apt",
     )
     made.add_argument("--json", action="store_true", help="print the lock, or the differences, as JSON")
     return made
@@ -154,18 +147,17 @@ def _resolved(
     from reproc.lock.resolve import resolve
     from reproc.lock.store import Store, default_root
 
-    progress = Silent() if options.json else console.progress()
     with Store(default_root()) as store:
         found = resolve(
             asked,
             folder,
             store,
-            progress,
+            console.progress(),
             now=int(time.time()),
             previous=old,
             update=update,
             as_of=options.as_of,
-            resolver=options.resolver,
+            preview=options.diff,
         )
     console.show(found.diagnostics)
     if found.value is None:
@@ -184,7 +176,7 @@ def _write(place: Path, text: str, old: LockFile | None, new: Lock, as_json: boo
         print(text, end="")
         return DONE
     print(f"{place.as_posix()}{'' if written else '  (unchanged)'}")
-    if written and old is not None:
+    if written and old is not None and old.lock != new:
         _show(old.lock, new, False, console)
     return DONE
 

@@ -356,8 +356,34 @@ NOT_LOCKED = Code(
     "no package in the lock is called `{name}`",
     help=("did you mean `{suggestion}`?", "`reproc tree` shows what there is"),
 )
+DATA_ABSENT = Code(
+    "W0404",
+    "data-absent",
+    "`data {name}` is not here: {reason}",
+    label="mounted when the image runs",
+    help=("tests that say `needs data {name}` are skipped; `--require data` makes that a failure",),
+)
 STORE_DAMAGED = Code(
     "W0402", "store-damaged", "the store held a damaged copy of {what}; it was set aside and fetched again"
+)
+STORE_BUSY = Code(
+    "E0467",
+    "store-busy",
+    "nothing can be removed from `{path}`: it is used by a process that cannot say what it needs",
+    help=("try again later; a user who may only read the store runs reproc",),
+)
+BAD_CONFIGURATION = Code(
+    "E0468",
+    "unreadable-configuration",
+    "the configuration cannot be read: {reason}",
+    help=("{advice}",),
+)
+UNKNOWN_SETTING = Code(
+    "E0469",
+    "unknown-setting",
+    "the configuration has no setting `{name}`",
+    label="not a setting",
+    help=("did you mean `{suggestion}`?", "it has: {known}"),
 )
 
 # Locks and projects of other Python tools

@@ -187,3 +187,10 @@ INCLUDED_TWICE = Code(
     label="its statements are there already",
     help=("leave this line out",),
 )
+INCLUDED_TOO_DEEP = Code(
+    "E0229",
+    "included-too-deep",
+    "files include each other more than {limit} deep",
+    label="stopped here",
+    help=("include what is shared from the spec itself",),
+)

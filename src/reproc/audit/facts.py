@@ -1,0 +1,194 @@
+"""What one ELF file says of the hardware that it needs: everything that judging asks for, and nothing of a target."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from reproc.audit.elf import EXECUTABLE, SHARED, X86_64, Damaged, Elf
+from reproc.audit.fatbin import gpu_code
+from reproc.record import record
+
+SCHEME = 1
+"""Of the facts and of how they are found: what was found under another one is found anew."""
+_COMPRESSED = 0x800
+_ISA_NEEDED = 0xC0008002
+"""GNU_PROPERTY_X86_ISA_1_NEEDED (x86-64 psABI, "Program Property")."""
+_ARM_FEATURES = 0xC0000000
+_ARM = {1: "BTI", 2: "PAC"}
+_NATIVE = re.compile(rb"[^\0]*(?:-march=native|-mcpu=native|--param[ =]l1-cache-size=)[^\0]*")
+"""GCC's driver writes `-march=native` as what it finds, with the sizes of the caches of this very machine."""
+_SHOWN = 3
+"""Functions that are named of each kind."""
+
+
+@record
+class Group:
+    """Functions of a file that come to run in the same way and need the same."""
+
+    verdict: str
+    """A `Verdict`'s value."""
+    needs: tuple[str, ...]
+    count: int
+    examples: tuple[tuple[str, int], ...]
+    """Names and the addresses of the first instructions that need it."""
+
+
+@record
+class Facts:
+    """What a file says."""
+
+    machine: int
+    bits: int
+    program: bool
+    """Whether it is a program or a library; else an object file."""
+    soname: str | None = None
+    groups: tuple[Group, ...] = ()
+    share: float = 0.0
+    """Of its vector instructions, those encoded as AVX has them."""
+    tests: bool = False
+    """Whether anything in it asks what the processor is."""
+    library: str | None = None
+    """The known library with a choice of its own that it is, or holds."""
+    level: int = 0
+    """The level of x86-64 that its GNU property demands, 1 to 4; 0 for none."""
+    properties: tuple[str, ...] = ()
+    """Of arm64: BTI, PAC."""
+    native: tuple[str, ...] = ()
+    """What compilers noted of options that mean this machine."""
+    glibc: str | None = None
+    """The newest version of glibc's symbols that it needs, `2.34`."""
+    offers: str | None = None
+    """If it is glibc: the newest version that it has."""
+    gpus: tuple[tuple[str, str, int], ...] = ()
+    """Kind, compute capability and number of pieces of CUDA code."""
+    damaged: str | None = None
+
+
+def read(path: Path) -> Facts | None:
+    """What a file says; None if it is no ELF file."""
+    with path.open("rb") as file:
+        if file.read(4) != b"\x7fELF":
+            return None
+        file.seek(0)
+        data = file.read()
+    import struct
+
+    try:
+        elf = Elf(data)
+    except Damaged as failure:
+        return Facts(0, 0, False, damaged=str(failure))
+    if not elf.readable or elf.kind not in (EXECUTABLE, SHARED):
+        return Facts(elf.machine, elf.bits, elf.kind in (EXECUTABLE, SHARED))
+    try:
+        return _facts(elf)
+    except (struct.error, IndexError, ValueError) as failure:
+        return Facts(elf.machine, elf.bits, True, damaged=f"its tables cannot be read: {failure}")
+
+
+def _facts(elf: Elf) -> Facts:
+    properties = elf.properties()
+    versions = [version for library, version in elf.versions_needed() if version.startswith("GLIBC_")]
+    gpus = tuple(sorted((code.kind, code.capability, count) for code, count in gpu_code(elf).items()))
+    groups, share, tests, library = _code(elf) if elf.machine == X86_64 else ((), 0.0, False, None)
+    arm = properties.get(_ARM_FEATURES, 0)
+    return Facts(
+        elf.machine,
+        elf.bits,
+        True,
+        elf.soname,
+        groups,
+        round(share, 3),
+        tests,
+        library,
+        properties.get(_ISA_NEEDED, 0).bit_length(),
+        tuple(name for bit, name in _ARM.items() if arm & bit),
+        tuple(sorted(_native(elf))),
+        _newest(versions),
+        _newest(elf.versions_defined()) if elf.soname == "libc.so.6" else None,
+        gpus,
+    )
+
+
+def _code(elf: Elf) -> tuple[tuple[Group, ...], float, bool, str | None]:
+    from reproc.audit import dispatch
+    from reproc.audit.instructions import sweep
+    from reproc.audit.names import known_library
+    from reproc.audit.references import references
+    from reproc.audit.regions import layout
+
+    first = layout(elf)
+    swept = sweep(elf, first.regions)
+    if not swept.beyond:
+        return (), swept.share, False, None
+    found = dispatch.functions(elf, references(elf, first))
+    rows: dict[tuple[str, tuple[str, ...]], list[dispatch.Function]] = {}
+    for each in found.functions:
+        rows.setdefault((each.verdict.value, tuple(sorted(each.needs))), []).append(each)
+    groups = tuple(
+        Group(
+            verdict,
+            needs,
+            len(each),
+            tuple((one.name or f"{one.address:#x}", one.at) for one in each[:_SHOWN]),
+        )
+        for (verdict, needs), each in sorted(rows.items())
+    )
+    return groups, swept.share, found.tests, known_library(elf)
+
+
+def _native(elf: Elf) -> Iterator[str]:
+    for section in elf.sections:
+        if section.name in (".GCC.command.line", ".debug_str", ".debug_info", ".debug_line_str"):
+            content = elf.bytes(section)
+            if section.flags & _COMPRESSED:
+                try:
+                    content = zlib.decompress(content[24:])
+                except zlib.error:
+                    continue  # Zstandard, which the standard library does not have
+            for match in set(_NATIVE.findall(content)):
+                words = match.decode("utf-8", "replace").split()
+                yield next(
+                    (word for word in words if word.startswith(("-march=", "-mcpu="))), "-march=native"
+                )
+
+
+def _newest(versions: Iterator[str] | list[str]) -> str | None:
+    found = [each.removeprefix("GLIBC_") for each in versions if re.fullmatch(r"GLIBC_\d+(?:\.\d+)+", each)]
+    return max(found, key=numbers, default=None)
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    """A version's numbers, for comparing."""
+    return tuple(int(part) for part in version.split("."))
+
+
+# ---------------------------------------------------------------------------------------------- to keep
+
+
+def document(facts: Facts | None) -> dict[str, Any] | None:
+    """Facts as JSON has them."""
+    if facts is None:
+        return None
+    return {**vars(facts), "groups": [vars(each) for each in facts.groups]}
+
+
+def restored(found: Mapping[str, Any] | None) -> Facts | None:
+    """Facts from JSON; raises KeyError, TypeError or AttributeError where it holds something else."""
+    if found is None:
+        return None
+    groups = tuple(
+        Group(
+            row["verdict"],
+            tuple(row["needs"]),
+            row["count"],
+            tuple((name, at) for name, at in row["examples"]),
+        )
+        for row in found["groups"]
+    )
+    lists = {name: tuple(found[name]) for name in ("properties", "native")}
+    gpus = tuple((kind, capability, count) for kind, capability, count in found["gpus"])
+    return Facts(**{**found, **lists, "groups": groups, "gpus": gpus})

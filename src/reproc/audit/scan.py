@@ -1,0 +1,112 @@
+"""The facts of many files: read side by side, and kept by digest, so that no file is looked at twice."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import os
+import tempfile
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+from reproc.audit.facts import SCHEME, Facts, document, read, restored
+from reproc.record import record
+
+_WORTH = 4 << 20
+"""Bytes of files from which on more processes are worth their start."""
+
+
+@record
+class File:
+    """A file of an image."""
+
+    path: str
+    """In the image."""
+    copy: Path
+    sha256: str | None = None
+    """If it is known already."""
+
+
+class Cache:
+    """Facts by the digest of the file, in a folder that several processes may use at once."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / f"audit-{SCHEME}"
+
+    def get(self, sha256: str) -> Facts | None:
+        """The facts of a file; None if they are not kept, or damaged."""
+        try:
+            return restored(json.loads(self._path(sha256).read_bytes()))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None
+
+    def put(self, sha256: str, facts: Facts) -> None:
+        """Keeps facts; a folder that cannot be written keeps nothing."""
+        path = self._path(sha256)
+        with suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(dir=path.parent)
+            with os.fdopen(handle, "w") as file:
+                json.dump(document(facts), file, separators=(",", ":"))
+            os.replace(name, path)
+
+    def _path(self, sha256: str) -> Path:
+        return self._folder / sha256[:2] / f"{sha256[2:]}.json"
+
+
+def facts_of(
+    files: Iterable[File], cache: Cache | None = None, workers: int | None = None
+) -> list[tuple[File, Facts]]:
+    """The ELF files among some files, with what they say, in order."""
+    found = [each for each in files if _is_elf(each.copy)]
+    workers = workers or os.cpu_count() or 1
+    # sha256 lets other threads run
+    with ThreadPoolExecutor(workers) as threads:
+        digests = list(threads.map(_digest, found))
+    known: dict[str, Facts] = {}
+    for digest in {*digests} if cache is not None else ():
+        if facts := cache.get(digest):  # type: ignore[union-attr]
+            known[digest] = facts
+    left = {digest: each.copy for digest, each in zip(digests, found, strict=True) if digest not in known}
+    for digest, facts in zip(left, _read([*left.values()], workers), strict=True):
+        known[digest] = facts
+        if cache is not None:
+            cache.put(digest, facts)
+    return [(each, known[digest]) for digest, each in zip(digests, found, strict=True)]
+
+
+def _read(copies: Sequence[Path], workers: int) -> list[Facts]:
+    sizes = [copy.stat().st_size for copy in copies]
+    if workers == 1 or sum(sizes) < _WORTH:
+        return [_certainly(copy) for copy in copies]
+    # the largest first, so that no process is left alone with one at the end
+    order = sorted(range(len(copies)), key=lambda index: -sizes[index])
+    # a fork would copy the locks of the threads that wait for engines
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+        results = pool.map(_certainly, [copies[index] for index in order])
+        by_place = dict(zip(order, results, strict=True))
+    return [by_place[index] for index in range(len(copies))]
+
+
+def _certainly(copy: Path) -> Facts:
+    facts = read(copy)
+    assert facts is not None, "only ELF files are asked about"
+    return facts
+
+
+def _is_elf(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(4) == b"\x7fELF"
+    except OSError:
+        return False
+
+
+def _digest(file: File) -> str:
+    if file.sha256 is not None:
+        return file.sha256
+    with file.copy.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
