@@ -27,7 +27,7 @@ def a_row(engine: str, tests: list[dict[str, Any]], level: str | None = "R3", **
     }
     status = "failed" if any(test["status"] == "failed" for test in tests) else "passed"
     common = {"engine": engine, "version": "1.2.3", "status": status, "reason": None, "build": build}
-    return common | {"level": level, "tests": tests, "audits": []} | more
+    return common | {"level": level, "tests": tests, "audits": [], "rebuild": None} | more
 
 
 def a_document(*targets: dict[str, Any], exit_code: int = 0, **more: Any) -> dict[str, Any]:
@@ -63,8 +63,15 @@ def everything() -> dict[str, Any]:
         "size": 123_456_789,
         "steps": [{"title": "system packages", "seconds": 12.5, "cached": False}],
     }
-    skipped = a_row("podman", [a_test("numpy is there", "skipped")], None, build=None, status="skipped")
     difference = {"path": "/var/log/x", "what": "content", "hint": "a log with times"}
+    docker["rebuild"] = {
+        "level": "R1",
+        "digest": None,
+        "seconds": 80.0,
+        "count": 3,
+        "differences": [difference],
+    }
+    skipped = a_row("podman", [a_test("numpy is there", "skipped")], None, build=None, status="skipped")
     packages = [
         {"name": f"package-{number}", "version": "1.0-1", "kind": "debian", "license": None}
         for number in range(40)

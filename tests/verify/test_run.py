@@ -428,3 +428,14 @@ def test_a_level_that_was_required_and_missed(go: Go) -> None:
     assert [each.code for each in report.diagnostics] == [codes.LEVEL_MISSED]
     assert report.exit_code == 1
     assert go([engine], options=Options(rebuild=True, required=("R2",))).exit_code == 0
+
+
+def test_the_table_shows_levels_and_sameness(go: Go) -> None:
+    engines = [FakeEngine("docker"), FakeEngine("singularity")]
+    engines[1].digests["b-rebuild"] = "sha256:1"
+    engines[1].trees["singularity-a"] = {"opt/x": a_file("2")}
+    lines = [line.split("  ") for line in table(go(engines, options=REBUILD)).splitlines()]
+    rows = [[cell.strip() for cell in line if cell.strip()] for line in lines]
+    assert ["a second build gives the same", "R3 bytes", "R2 files"] in rows
+    assert ["the same files in every engine", "FAILED", "FAILED"] in rows
+    assert ["the same files in every engine", "ok", "ok"] in rows

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _MARKS = {Status.PASSED: "ok", Status.FAILED: "FAILED", Status.SKIPPED: "skipped"}
+_LEVELS = {"R0": "builds", "R1": "packages", "R2": "files", "R3": "bytes"}
 _STYLES = {Status.PASSED: "green", Status.FAILED: "bold red", Status.SKIPPED: "yellow"}
 
 
@@ -49,6 +50,13 @@ def table(report: Report, *, width: int = 80, color: bool = False) -> str:
         for name in dict.fromkeys(audit.name for row in target.engines for audit in row.audits):
             audited = [_audit(rows.get(engine), name) for engine in engines]
             grid.add_row("", Text(f"audit: {name}"), *(_text(_audit_cell(each)) for each in audited))
+        if any(row.rebuild is not None for row in target.engines):
+            levels = [_level_cell(rows.get(engine)) for engine in engines]
+            grid.add_row("", Text("a second build gives the same"), *(_text(cell) for cell in levels))
+        if target.same_tree is not None:
+            status = Status.PASSED if target.same_tree else Status.FAILED
+            same = [_same_cell(rows.get(engine), status) for engine in engines]
+            grid.add_row("", Text("the same files in every engine"), *(_text(cell) for cell in same))
         grid.add_section()
     console.print(grid)
     lines = list(_reasons(report))
@@ -74,6 +82,20 @@ def _build_cell(row: EngineReport | None) -> tuple[str, str]:
     if row.build is None:
         return (_MARKS[row.status] if row.status is Status.SKIPPED else "MISSING", _STYLES[row.status])
     return (f"{_MARKS[row.build.status]} {_seconds(row.build.seconds)}", _STYLES[row.build.status])
+
+
+def _level_cell(row: EngineReport | None) -> tuple[str, str]:
+    """`R3 bytes`: what a second build has in common with the first, at the highest level."""
+    if row is None or row.rebuild is None:
+        return ("–", "dim")
+    level = row.rebuild.level
+    return (f"{level} {_LEVELS[level]}", "green" if level == "R3" else "yellow")
+
+
+def _same_cell(row: EngineReport | None, status: Status) -> tuple[str, str]:
+    if row is None or row.build is None or row.build.image is None:
+        return ("–", "dim")
+    return (_MARKS[status], _STYLES[status])
 
 
 def _test_cell(test: TestReport | None) -> tuple[str, str]:
