@@ -43,6 +43,8 @@ class Upstream:
     """What its LFS store holds, by digest."""
     token: str = "let me in"
     """What its LFS store wants to see of who fetches a file, as it tells who asks for the address."""
+    plain: dict[str, bytes] = field(default_factory=dict)
+    """Files beside the repositories, by name."""
     asked: list[str] = field(default_factory=list)
 
     def repository(self, name: str) -> Path:
@@ -95,6 +97,8 @@ def upstream(folder: Path) -> Iterator[Upstream]:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             if path.endswith("/info/lfs/objects/batch"):
                 self._batch(body)
+            elif path[1:] in served.plain:
+                self._send(200, served.plain[path[1:]], "application/octet-stream")
             elif path.startswith("/large/"):
                 self._large(path.removeprefix("/large/"))
             else:

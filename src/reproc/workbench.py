@@ -194,6 +194,7 @@ def _plan(
         target.workdir,
         tuple(app.name for app in target.apps),
         (ENTER,) if graph.runtime.activation else (),
+        tuple((each.name, each.value) for each in graph.runtime.environment),
         target,
     )
 

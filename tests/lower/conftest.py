@@ -15,14 +15,18 @@ from reproc.lock.model import (
     Archive,
     BootstrapBase,
     Deb,
+    GitTree,
     ImageBase,
+    LargeFile,
     LocalTree,
     LockedTarget,
     PythonEnvironment,
+    SourceTree,
+    Submodule,
     TreeEntry,
     Wheel,
 )
-from reproc.lock.requests import BootstrapRequest, LocalRequest, TargetRequest, requests
+from reproc.lock.requests import BootstrapRequest, GitRequest, LocalRequest, TargetRequest, requests
 from reproc.lower import Plan, Shape, lower
 from reproc.source import SourceFile
 from reproc.syntax import parse
@@ -59,15 +63,32 @@ def locked(request: TargetRequest, folder: Path) -> LockedTarget:
         )
         for each in request.python
     )
-    trees = []
+    trees: list[tuple[str, SourceTree]] = []
     for key, tree in request.trees:
+        if isinstance(tree, GitRequest):
+            trees.append((key, commit(tree)))
+            continue
         assert isinstance(tree, LocalRequest)
         path = folder / tree.source
         names = [""] if path.is_file() else sorted(each.name for each in path.iterdir())
         trees.append(
             (key, LocalTree(tree.source, tuple(TreeEntry(n, False, "f" * 64) for n in names), "9" * 64))
         )
-    return LockedTarget(request.name, request.platform, base, layers, python, tuple(trees))
+    further = tuple(locked(each, folder) for each in request.further)
+    return LockedTarget(request.name, request.platform, base, layers, python, tuple(trees), further)
+
+
+def commit(asked: GitRequest) -> GitTree:
+    """A commit of a repository with a submodule that has one of its own, and with a large file."""
+    modules = (
+        Submodule("in", "https://example.org/in.git", "2" * 40),
+        Submodule("in/deep", "https://example.org/deep.git", "3" * 40),
+    )
+    left_out = () if asked.submodules else ("in",)
+    large = (LargeFile("w", "4" * 64, 1),) if asked.lfs else ()
+    return GitTree(
+        asked.url, "1" * 40, "5" * 40, "6" * 64, modules if asked.submodules else (), left_out, large
+    )
 
 
 @pytest.fixture

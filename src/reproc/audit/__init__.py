@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from reproc.audit.judge import Finding, Kind, Promise, judge
-from reproc.audit.scan import Cache, File, facts_of
+from reproc.audit.reading import Cache, File, facts_of
 
 __all__ = ["File", "Finding", "Kind", "Promise", "scan"]
 

@@ -1,8 +1,8 @@
 """Where the archives that a lock names are served from.
 
 A lock says `debian`, never a host. Site policy says where that is: an environment variable, else the
-machine's own apt sources, else the public snapshot service, which also backs up the others for what they
-have dropped.
+configuration file, else the machine's own apt sources, else the public snapshot service, which also backs up the
+others for what they have dropped.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import field
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from reproc.lock import settings
 from reproc.lock.model import Archive
-from reproc.record import record
+from reproc.record import record, replace
 
 COMPONENTS = {"debian": ("main",), "debian-security": ("main",), "ubuntu": ("main", "universe")}
 _SNAPSHOTS = {
@@ -72,16 +74,45 @@ class Site:
 
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     apt: Path = Path("/etc/apt")
+    configuration: Path = settings.FOR_ALL
+    """The file for all users; where the others are, the environment says."""
+
+    def mirrors(self, name: str) -> tuple[str, ...]:
+        """The mirrors of an archive, a registry or a host, the nearest first.
+
+        The environment names them, or else a configuration file; raises `Problem` where that cannot be read.
+        """
+        variable = mirror_variable(name)
+        if named := self.environment.get(variable, "").split():
+            return tuple(each.rstrip("/") for each in named)
+        found = settings.mirrors(self.environment, self.configuration)
+        return next((each for key, each in found.items() if mirror_variable(key) == variable), ())
 
     def mirror(self, name: str) -> str | None:
-        """The mirror of an archive or a registry that the environment names."""
-        return self.environment.get(mirror_variable(name), "").rstrip("/") or None
+        """The nearest mirror, where only one can be used."""
+        return next(iter(self.mirrors(name)), None)
+
+    def each(self, name: str) -> tuple[Site, ...]:
+        """Sites with one of the mirrors each, for what can be told of one alone; this site where there is none."""
+        variable = mirror_variable(name)
+        found = (
+            replace(self, environment={**self.environment, variable: mirror}) for mirror in self.mirrors(name)
+        )
+        return tuple(found) or (self,)
+
+    def around(self, url: str) -> tuple[str, ...]:
+        """Everywhere that a file may be had from: the mirrors of its host, then where its address says."""
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            return (url,)
+        rest = url.partition(parts.netloc)[2]
+        return (*(mirror + rest for mirror in self.mirrors(parts.hostname)), url)
 
     def live(self, archive: str) -> tuple[str, ...]:
-        """Where an archive as it stands now is served from: the named mirror, or else what apt here uses."""
-        mirror = self.mirror(archive)
-        if mirror:
-            return (mirror,)
+        """Where an archive as it stands now is served from: the named mirrors, or else what apt here uses."""
+        named = self.mirrors(archive)
+        if named:
+            return named
         return tuple(
             dict.fromkeys(uri for uri, suites in sources(self.apt) if archive == _archive(uri, suites))
         )
@@ -90,19 +121,16 @@ class Site:
         """Everywhere that a file of a locked archive may be had from, the nearest first."""
         if archive.address is None:
             return self.addresses(archive.name, archive.snapshot)
-        mirror = self.mirror(archive.name)
-        return (mirror, archive.address) if mirror else (archive.address,)
+        return (*self.mirrors(archive.name), *self.around(archive.address))
 
     def addresses(self, archive: str, snapshot: str) -> tuple[str, ...]:
         """Everywhere that a file of the distribution's own archive may be had from, the nearest first."""
-        return (*self.live(archive), self.snapshots(archive, snapshot))
+        *mirrors, service = self.around(snapshot_address(archive, snapshot))
+        return (*self.live(archive), *(mirrors or (service,)))
 
     def snapshots(self, archive: str, snapshot: str) -> str:
         """Where the snapshot service, or a mirror of it, keeps an archive as it stood at a moment."""
-        address = snapshot_address(archive, snapshot)
-        host = address.split("/")[2]
-        mirror = self.mirror(host)
-        return mirror + address.partition(host)[2] if mirror else address
+        return self.around(snapshot_address(archive, snapshot))[0]
 
     @property
     def keyrings(self) -> tuple[Path, ...]:
@@ -161,15 +189,11 @@ def _deb822(text: str) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 
 def _usable(uri: str) -> bool:
-    from urllib.parse import urlsplit
-
     return urlsplit(uri).scheme in ("http", "https", "file")
 
 
 def _archive(uri: str, suites: tuple[str, ...]) -> str | None:
     """Which of the known archives an address serves."""
-    from urllib.parse import urlsplit
-
     last = urlsplit(uri).path.rpartition("/")[2]
     if last in COMPONENTS:
         return last

@@ -8,7 +8,7 @@ import os
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -134,21 +134,25 @@ class Client:
                 failures.append((url, failure))
         raise _told(failures, what)
 
-    def download(self, urls: Sequence[str], sha256: str, store: Store, what: str) -> Path:
+    def download(self, urls: Iterable[str], sha256: str, store: Store, what: str) -> Path:
         """The file with that digest in the store, from the first address that serves it; raises `Problem`."""
         failures: list[tuple[str, Failure]] = []
         with store.partial(sha256) as file:
             arriving = _Arriving(file)
             if not arriving.size and (there := store.path(sha256)):
                 return there  # another thread or process had it in hand, and was waited for
-            for url in urls:
-                try:
-                    self._transfer(url, arriving, sha256, store)
-                except (Unreachable, NotServed, Mismatch) as failure:
-                    failures.append((url, failure))
-                else:
-                    self.told += (_passed_over(url, e) for url, e in failures if isinstance(e, Mismatch))
-                    return store.place(sha256)
+            try:
+                for url in urls:
+                    try:
+                        self._transfer(url, arriving, sha256, store)
+                    except (Unreachable, NotServed, Mismatch) as failure:
+                        failures.append((url, failure))
+                    else:
+                        self.told += (_passed_over(url, e) for url, e in failures if isinstance(e, Mismatch))
+                        return store.place(sha256)
+            except Problem:  # of an index that was to say where else the file is
+                if not any(isinstance(failure, Mismatch) for _, failure in failures):
+                    raise
         raise _told(failures, what)
 
     def obtain(self, url: str, sha256: str | None, store: Store) -> str:

@@ -186,7 +186,7 @@ class Store:
         self._presence.begin()
         while True:
             try:
-                file = open(path, "ab+", buffering=0)
+                file = open(path, "ab+", buffering=0)  # noqa: SIM115 (it may turn out to be another's)
             except FileNotFoundError:
                 os.makedirs(folder, exist_ok=True)
                 continue
@@ -207,9 +207,7 @@ class Store:
             found = place.read_bytes()
         except FileNotFoundError:
             return None
-        with suppress(
-            FileNotFoundError, PermissionError
-        ):  # how long another user's is kept is not for us to say
+        with suppress(FileNotFoundError, PermissionError):  # another user's cannot be marked
             os.utime(place, ns=(time.time_ns(), place.stat().st_mtime_ns))
         return found
 

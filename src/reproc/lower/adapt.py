@@ -14,7 +14,8 @@ from reproc import model
 from reproc.check import Target, place_of_code, place_of_data
 from reproc.graph import Run, Step, WriteFile
 from reproc.lock.model import SwhTree, WebTree
-from reproc.lock.requests import LocalRequest, TargetRequest
+from reproc.lock.requests import LocalRequest, TargetRequest, WebRequest
+from reproc.lower.downloads import floating
 from reproc.lower.files import owner, put_file
 from reproc.lower.plan import Plan, Shape
 from reproc.record import replace
@@ -59,6 +60,8 @@ def path_of(plan: Plan, request: TargetRequest, key: str) -> str:
     tree = dict(plan.locked.trees)[key] if plan.locked else None
     if isinstance(tree, WebTree) and tree.single:
         return where + tree.downloads[0].name
+    if tree is None and isinstance(asked, WebRequest) and floating(asked).single:
+        return where + floating(asked).name
     if isinstance(tree, SwhTree) and tree.single:
         return where + block.name
     if isinstance(asked, LocalRequest) and len(entries) == 1 and not entries[0].path:

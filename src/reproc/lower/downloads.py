@@ -59,11 +59,7 @@ def fetch_locked(key: str, where: str, tree: WebTree, apt: bool, origin: Span) -
 
 def fetch_floating(key: str, where: str, asked: WebRequest, apt: bool, origin: Span) -> Run:
     """Fetches what the address gives on the day of the build; checked where the spec has a digest."""
-    from urllib.parse import unquote, urlsplit
-
-    name = unquote(basename(urlsplit(asked.urls[0]).path))
-    form = form_by_name(name) if asked.unpack else "file"
-    download = Download("", name.removesuffix(f".{form}"), asked.urls, "", 0, form, 0)
+    download = floating(asked)
     if asked.sha256 is None:
         lines = [*_FLOATING, *_first_of(asked.urls, "fetch")]
     else:
@@ -72,6 +68,15 @@ def fetch_floating(key: str, where: str, asked: WebRequest, apt: bool, origin: S
         lines = [*(_CHECKED_BY_APT if apt else _CHECKED), *_first_of(asked.urls, command)]
     lines += _unpacked(download, key, asked.strip)
     return _placed(key, where, lines, download.name if download.single else None, origin)
+
+
+def floating(asked: WebRequest) -> Download:
+    """What an address gives, as far as it says so itself; of mirrors the first one names the file."""
+    from urllib.parse import unquote, urlsplit
+
+    name = unquote(basename(urlsplit(asked.urls[0]).path))
+    form = form_by_name(name) if asked.unpack else "file"
+    return Download("", name.removesuffix(f".{form}"), asked.urls, "", 0, form, 0)
 
 
 def _placed(key: str, where: str, lines: Sequence[str], name: str | None, origin: Span) -> Run:

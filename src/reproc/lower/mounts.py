@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from reproc.graph import Run, Step
 from reproc.lock.requests import DoiRequest, TargetRequest, WebRequest
 from reproc.lower.adapt import path_of
-from reproc.lower.downloads import form_by_name
+from reproc.lower.downloads import floating
 from reproc.lower.plan import Plan
 from reproc.record import record
 from reproc.source import Span
@@ -80,9 +80,8 @@ def _single(plan: Plan, request: TargetRequest, key: str) -> bool:
         entries = plan.entries(key)
         return bool(getattr(tree, "single", len(entries) == 1 and not entries[0].path))
     match dict(request.trees)[key]:
-        case WebRequest(unpack=unpack, urls=urls):
-            packing = form_by_name(urls[0].rpartition("/")[2]) if unpack else "file"
-            return packing != "zip" and not packing.startswith("tar")
+        case WebRequest() as asked:
+            return floating(asked).single
         case DoiRequest(unpack=unpack, files=files):
             return len(files) == 1 and not unpack
         case _:

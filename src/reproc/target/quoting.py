@@ -129,7 +129,8 @@ def docker_value(text: str) -> str:
 
 def docker_paths(*paths: str) -> str:
     """The operands of `COPY` and `ADD`: names without wildcards and variables, the last the destination."""
-    plain = [_docker_expanded(_GLOB.sub(r"\\\1", path)) for path in paths[:-1]]
+    # an address is none of the context's names
+    plain = [_docker_expanded(p if "://" in p else _GLOB.sub(r"\\\1", p)) for p in paths[:-1]]
     plain.append(_docker_expanded(paths[-1]))
     if any(re.search(r"[\s\[\"]", path) for path in plain):
         return docker_list(*plain)

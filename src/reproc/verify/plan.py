@@ -81,6 +81,8 @@ class TargetPlan:
     apps: tuple[str, ...] = ()
     entry: tuple[str, ...] = ()
     """What the image starts commands with, so that an engine that goes past it does so too."""
+    environment: tuple[tuple[str, str], ...] = ()
+    """What the image sets, for commands that run outside of its engine."""
     target: Target | None = None
     """What audits hold an image to; None leaves them out."""
     mounts: tuple[Mount, ...] = ()
@@ -106,5 +108,7 @@ class Options:
     """Whether an engine may reuse layers of earlier builds."""
     test: bool = True
     """False: build only (`reproc build`)."""
+    emulate: bool = False
+    """Whether every test runs once more on the oldest processor that its target allows."""
     rebuild: bool = False
     """Whether to build a second time and say how far that gives the same."""

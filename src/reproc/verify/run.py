@@ -16,6 +16,7 @@ from reproc.record import replace
 from reproc.verify import contract
 from reproc.verify.audits import audits
 from reproc.verify.audits.image import Image
+from reproc.verify.emulation import Unsuited
 from reproc.verify.engines import ENGINES, make
 from reproc.verify.engines.base import BuildFailed, Built, CommandResult, Engine, Probe, RunFailed
 from reproc.verify.interrupt import interruptible, undisturbed
@@ -23,6 +24,7 @@ from reproc.verify.judge import judge
 from reproc.verify.look import Look, look, missed, seen
 from reproc.verify.machine import Machine
 from reproc.verify.plan import Options, Recipe, TargetPlan
+from reproc.verify.processors import Processors
 from reproc.verify.report import (
     AuditReport,
     BuildReport,
@@ -84,6 +86,7 @@ class _Run:
     lacking: bool = False
     lost: bool = False
     broken: bool = False
+    processors: dict[tuple[str, str], Processors] = field(default_factory=dict)
 
     @property
     def stopped(self) -> bool:
@@ -211,7 +214,7 @@ class _Run:
                     notes=built.notes,
                     size=built.size,
                 )
-                rows = tuple(self._test(plan, engine, built, test) for test in tests)
+                rows = tuple(self._tested(plan, engine, built, tests))
                 audited = tuple(self._audits(plan, engine, built))
                 again = self._rebuilt(plan, engine, recipe, built)
                 statuses = [row.status for row in rows] + [audit.status for audit in audited]
@@ -282,14 +285,24 @@ class _Run:
 
     # a test
 
-    def _test(self, plan: TargetPlan, engine: Engine, built: Built, test: model.Test) -> TestReport:
+    def _tested(
+        self, plan: TargetPlan, engine: Engine, built: Built, tests: Sequence[model.Test]
+    ) -> Iterator[TestReport]:
+        """Every test; with `emulate` once more as on the oldest processor that the target allows."""
+        for test in tests:
+            yield self._test(plan, engine, built, test)
+            level = plan.target.cpu if plan.target and self.options.emulate and not test.cpu else None
+            if level is not None:
+                older = replace(test, name=f"{test.name} (on {level})")
+                yield self._test(plan, engine, built, older, level.text)
+
+    def _test(
+        self, plan: TargetPlan, engine: Engine, built: Built, test: model.Test, emulated: str | None = None
+    ) -> TestReport:
         if self.stopped:
             return TestReport(test.name, Status.SKIPPED, "stopped after the first failure")
         if test.backends and engine.backend not in test.backends:
             return TestReport(test.name, Status.SKIPPED, f"it is only for {' and '.join(test.backends)}")
-        if test.cpu:
-            emulated = f"it needs an emulated `{test.cpu}` processor, which this version does not offer yet"
-            return TestReport(test.name, Status.SKIPPED, emulated)
         for need in test.needs:
             if (reason := self._lacks(plan, need)) is None:
                 continue
@@ -298,11 +311,25 @@ class _Run:
             facts = {"test": test.name, "what": need.what, "word": need.what}
             self._tell(error(codes.REQUIREMENT_MISSING, need.origin, **facts), lacking=True)
             return TestReport(test.name, Status.FAILED, f"{reason}, and it was required")
-        with self.progress.task(f"test “{test.name}” of {plan.name} with {engine.name}"):
-            wanted = look(test, secrets.token_hex(16), plan.entry)
-            command = contract.command(test, plan.workdir, wanted, entry=plan.entry, mounts=plan.mounts)
-            result = engine.run(built.image, command)
-        return self._judged(plan, engine, test, result, wanted)
+        wanted = look(test, secrets.token_hex(16), plan.entry)
+        command = contract.command(test, plan.workdir, wanted, entry=plan.entry, mounts=plan.mounts)
+        processor = test.cpu.text if test.cpu else emulated
+        try:
+            with self.progress.task(f"test “{test.name}” of {plan.name} with {engine.name}"):
+                if processor is None:
+                    return self._judged(plan, engine, test, engine.run(built.image, command), wanted)
+                result, died = self._processors(plan, engine, built).run(command, processor)
+                return self._judged(plan, engine, test, result, wanted, died)
+        except Unsuited as failure:
+            return TestReport(test.name, Status.SKIPPED, f"`{processor}` cannot be emulated here: {failure}")
+
+    def _processors(self, plan: TargetPlan, engine: Engine, built: Built) -> Processors:
+        """Emulated processors for one image; raises `Unsuited`."""
+        key = (engine.name, built.image)
+        if key not in self.processors:
+            folder = self.workspace.temporary / f"emulate-{secrets.token_hex(8)}"
+            self.processors[key] = Processors.of(engine, built.image, plan, folder)
+        return self.processors[key]
 
     def _lacks(self, plan: TargetPlan, need: model.Needs) -> str | None:
         """Why a test that needs this cannot run here; None if it can."""
@@ -320,6 +347,7 @@ class _Run:
         test: model.Test,
         result: CommandResult | RunFailed,
         wanted: Look,
+        died: str | None = None,
     ) -> TestReport:
         match result:
             case RunFailed():
@@ -329,6 +357,7 @@ class _Run:
                 found, stderr = seen(wanted, result.stderr)
                 result = replace(result, stderr=stderr)
                 reason = judge(test, result) or missed(wanted, found)
+                reason = f"{reason}; {died}" if reason and died else reason
                 return self._counted(plan, engine, test, result, reason)
 
     def _counted(

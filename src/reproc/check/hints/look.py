@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+from pathlib import PurePosixPath
 
 from reproc.record import record
 from reproc.source import Span
@@ -51,6 +52,12 @@ class Spec:
     def named(self, *words: str) -> tuple[Seen, ...]:
         """The statements at the top and in targets that begin with one of these words."""
         return tuple(each for each in self.top if each.word in words)
+
+    def beside(self, value: Word | String | Text) -> str:
+        """A path that the spec or a file that it includes names, from the spec's folder on."""
+        root = PurePosixPath(self.trees[0].span.source.path).parent
+        own = PurePosixPath(value.span.source.path).parent
+        return (own.relative_to(root) / text_of(value)).as_posix()
 
     def in_root(self, seen: Seen) -> bool:
         """Whether it stands in the root file; what is included may be there for others too."""

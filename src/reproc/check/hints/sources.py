@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
-from reproc.check.hints.look import Seen, Spec, body, first, heading, text_of, texts, values
+from reproc.check.hints.look import Seen, Spec, body, first, heading, text_of, values
 from reproc.diagnostics import Diagnostic, Label, error
 from reproc.diagnostics.codes import warnings as codes
 from reproc.folder import Folder, OutsideFolder
 from reproc.model.literals import SIZE, Unfit
-from reproc.syntax.tree import Statement
+from reproc.syntax.tree import Statement, String, Text, Word
 
 LARGE = 100 * 10**6
 """From here on data in the image is worth a warning (the language's section on `data`)."""
@@ -26,12 +26,14 @@ def check(spec: Spec, folder: Folder) -> Iterator[Diagnostic]:
     for each in spec.top:
         match each.word:
             case "base":
-                yield from _image(each.statement)
+                yield from _image(values(each.statement))
+            case "build":
+                yield from _image(_ground(each.statement))
             case "code":
                 yield from _code(each.statement)
                 yield from _excluded(each.statement, folder)
             case "data":
-                yield from _data(each.statement, folder)
+                yield from _data(each.statement, spec, folder)
             case "python" | "conda":
                 yield from _index(each.statement)
             case _:
@@ -57,7 +59,7 @@ def _floating(spec: Spec, folder: Folder) -> Iterator[Diagnostic]:
             if each.word == "packages":
                 floating = _without_version((text_of(value),), _EXACT[kind])
             elif each.word == "requirements":
-                floating = _without_version(_lines(text_of(value), folder), _EXACT[kind])
+                floating = _without_version(_lines(spec.beside(value), folder), _EXACT[kind])
             if name := next(floating, None):
                 yield error(codes.FLOATING_PACKAGES, value.span, name=name, example=example)
                 return
@@ -80,24 +82,28 @@ def _lines(path: str, folder: Folder) -> Iterator[str]:
     yield from (line.strip() for line in data.decode("utf-8", "replace").splitlines())
 
 
-def _image(base: Statement) -> Iterator[Diagnostic]:
-    if first(base) != "image" or len(values(base)) < 2:
+def _ground(build: Statement) -> Sequence[Word | String | Text]:
+    """The values of the base that a build names itself."""
+    on = body(build).get("on")
+    return values(on)[1:] if on else ()
+
+
+def _image(said: Sequence[Word | String | Text]) -> Iterator[Diagnostic]:
+    if len(said) < 2 or text_of(said[0]) != "image":
         return
-    reference = texts(base)[1]
+    reference = text_of(said[1])
     tag = reference.rpartition("/")[2].partition(":")[2]
-    if "@" in reference or "{{" in reference or "sha256" in body(base):
+    if "@" in reference or "{{" in reference:
         return
     if not tag:
         yield error(
             codes.LATEST,
-            values(base)[1].span,
+            said[1].span,
             reference=reference,
             what="without a tag, registries give what is called `latest`",
         )
     elif _MOVING.intersection(tag.split("-")) - {"devel"}:
-        yield error(
-            codes.LATEST, values(base)[1].span, reference=reference, what="whatever was put there last"
-        )
+        yield error(codes.LATEST, said[1].span, reference=reference, what="whatever was put there last")
 
 
 def _code(code: Statement) -> Iterator[Diagnostic]:
@@ -150,7 +156,7 @@ def _files(source: str, folder: Folder) -> Iterator[str]:
             yield name if inside == "." else f"{inside}/{name}"
 
 
-def _data(data: Statement, folder: Folder) -> Iterator[Diagnostic]:
+def _data(data: Statement, spec: Spec, folder: Folder) -> Iterator[Diagnostic]:
     inside = body(data)
     name = first(data)
     if "sha256" not in inside:
@@ -159,19 +165,20 @@ def _data(data: Statement, folder: Folder) -> Iterator[Diagnostic]:
                 yield from _unprotected(each, "sha256")
     if "url" in inside and "size" not in inside:
         yield error(codes.DATA_WITHOUT_SIZE, heading(data), name=name)
-    size = _size(inside, folder)
+    size = _size(inside, spec, folder)
     if size > LARGE and first(inside.get("at")) != "run":
         where = heading(inside["size"]) if "size" in inside else heading(data)
         yield error(codes.LARGE_DATA, where, name=name, size=_in_words(size))
 
 
-def _size(inside: dict[str, Statement], folder: Folder) -> int:
+def _size(inside: dict[str, Statement], spec: Spec, folder: Folder) -> int:
     """How large data is, where the spec or the file beside it says so; otherwise nothing."""
     try:
         if "size" in inside:
             return int(SIZE.parse(first(inside["size"])))
-        if "local" in inside and folder.kind(first(inside["local"])) == "file":
-            return folder.path(first(inside["local"])).stat().st_size
+        for value in values(inside["local"])[:1] if "local" in inside else ():
+            path = spec.beside(value)
+            return folder.path(path).stat().st_size if folder.kind(path) == "file" else 0
     except (Unfit, OSError, OutsideFolder, ValueError):
         return 0  # said elsewhere
     return 0

@@ -28,8 +28,8 @@ def check(target: Target, folder: Folder) -> Iterator[Diagnostic]:
             yield from _archived(tool, tool.archive)
         else:
             yield from _plain(tool)
-            for release in _grounds(target, tool):
-                yield from _packaged(tool, release)
+            for release, where in _grounds(target, tool).items():
+                yield from _packaged(tool, release, where)
         for language in tool.covers if tool.default else ():
             if language in defaults:
                 yield error(
@@ -41,8 +41,8 @@ def check(target: Target, folder: Folder) -> Iterator[Diagnostic]:
             defaults.setdefault(language, tool.origin)
 
 
-def _grounds(target: Target, tool: Toolchain) -> tuple[catalog.Release, ...]:
-    """The releases that a tool chain has to be there for: the target's, and those of builds on other bases."""
+def _grounds(target: Target, tool: Toolchain) -> dict[catalog.Release, Span | None]:
+    """The releases that a tool chain has to be there for: the target's, and those that builds name themselves."""
     key = (tool.name.text, tool.version)
     users = [
         build
@@ -52,9 +52,14 @@ def _grounds(target: Target, tool: Toolchain) -> tuple[catalog.Release, ...]:
     ]
     elsewhere = [build for build in users if build.on is not None]
     inside = tool.at == "run" or len(elsewhere) < len(users) or not users
-    found = [target.release] if inside else []
-    found += [target.under(build).release for build in elsewhere]
-    return tuple(dict.fromkeys(release for release in found if release is not None))
+    found: dict[catalog.Release, Span | None] = {}
+    if inside and target.release is not None:
+        found[target.release] = None
+    for build in elsewhere:
+        release = target.under(build).release
+        if release is not None and build.on is not None:
+            found.setdefault(release, build.on.origin)
+    return found
 
 
 def _archived(tool: Toolchain, archive: Item) -> Iterator[Diagnostic]:
@@ -82,7 +87,8 @@ def _plain(tool: Toolchain) -> Iterator[Diagnostic]:
         yield error(codes.TOOLCHAIN_PROVIDER, tool.provider.origin, provider=tool.provider.text)
 
 
-def _packaged(tool: Toolchain, release: catalog.Release) -> Iterator[Diagnostic]:
+def _packaged(tool: Toolchain, release: catalog.Release, on: Span | None) -> Iterator[Diagnostic]:
+    """What is wrong with a tool chain for a release; `on` is where a build names that as its base."""
     name = tool.name.text
     if catalog.toolchain(name, tool.version, tool.covers, release) is not None:
         return
@@ -97,11 +103,13 @@ def _packaged(tool: Toolchain, release: catalog.Release) -> Iterator[Diagnostic]
         None,
     )
     fitting = [each for each in offers if each.fits]
+    labels = [Label(on, "a build that works with it stands on this")] if on else []
     if too_new is not None:
         near = _nearest(tool.version, fitting)
         yield error(
             codes.TOOLCHAIN_TOO_NEW,
             tool.origin,
+            *labels,
             name=name,
             version=too_new.version,
             other=f"{too_new.release.distribution} {too_new.release.codename}",
@@ -118,6 +126,7 @@ def _packaged(tool: Toolchain, release: catalog.Release) -> Iterator[Diagnostic]
     yield error(
         codes.UNKNOWN_TOOLCHAIN_VERSION,
         tool.origin,
+        *labels,
         release=where,
         name=name,
         version=tool.version,

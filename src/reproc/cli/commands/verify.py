@@ -43,6 +43,11 @@ def parser() -> Parser:
         metavar="N",
         help="2: build twice, the second time under other circumstances, and say how far the images are the same",
     )
+    made.add_argument(
+        "--emulate",
+        action="store_true",
+        help="run every test once more as on the oldest processor that its target's `cpu` allows (QEMU)",
+    )
     made.add_argument("--fail-fast", action="store_true", help="stop after the first failure")
     made.add_argument(
         "--report",
@@ -112,6 +117,7 @@ def verify(options: Namespace, console: Console, *, test: bool) -> int:
         fail_fast=test and options.fail_fast,
         cache=not options.no_cache,
         test=test,
+        emulate=test and options.emulate,
         rebuild=test and (options.rebuild == 2 or any(each in LEVELS for each in required)),
     )
     return _verify(project, requests, wanted, options, console)

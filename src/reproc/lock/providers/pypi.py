@@ -171,31 +171,32 @@ def fetch(
 ) -> None:
     """Puts distributions of one environment into the store; raises `Problem`.
 
-    The addresses from locking are remembered as hints; where they are gone, the index is asked again.
+    The addresses from locking are remembered as hints; where they are gone, the index is asked again, and the
+    mirrors of it one after the other.
     """
-    missing = [wheel for wheel in wheels if store.path(wheel.sha256) is None]
-    again: list[Wheel] = []
-    for wheel in missing:
-        hint = store.recall(_ADDRESSES, wheel.sha256)
+    for wheel in wheels:
+        if store.path(wheel.sha256) is None:
+            built = () if wheel.filename.endswith(".whl") else (wheel.name,)
+            ask = Ask(version, _uv_platform(_machine(platform), None), index, built)
+            urls = _addresses(wheel, ask, site, store)
+            client.download(urls, wheel.sha256, store, f"`{wheel.filename}`")
+
+
+def _addresses(wheel: Wheel, ask: Ask, site: Site, store: Store) -> Iterator[str]:
+    """Where a distribution is, each place looked for when those before it have failed."""
+    hint = store.recall(_ADDRESSES, wheel.sha256)
+    if hint is not None:
+        yield hint.decode("utf-8", "replace")
+    *others, last = site.each("pypi")
+    for each in (*others, last):
         try:
-            if hint is None:
-                again.append(wheel)
-            else:
-                client.download([hint.decode("utf-8", "replace")], wheel.sha256, store, f"`{wheel.filename}`")
-        except Problem as trouble:
-            if any(d.code is codes.DIGEST_MISMATCH for d in trouble.diagnostics):
+            packages = uv.resolved([f"{wheel.name}=={wheel.version}"], ask, each, (), "--no-deps")
+        except Problem:
+            if each is last or ask.index:
                 raise
-            again.append(wheel)
-    if not again:
-        return
-    pins = [f"{wheel.name}=={wheel.version}" for wheel in again]
-    built = tuple(wheel.name for wheel in again if not wheel.filename.endswith(".whl"))
-    ask = Ask(version, _uv_platform(_machine(platform), None), index, built)
-    offers = uv.resolved(pins, ask, site, (), "--no-deps")
-    addresses = {offer.filename: offer.url for package in offers for offer in _offers(package)}
-    for wheel in again:
-        urls = [addresses[wheel.filename]] if wheel.filename in addresses else []
-        client.download(urls, wheel.sha256, store, f"`{wheel.filename}`")
+            continue
+        offers = (offer for package in packages for offer in _offers(package))
+        yield from (offer.url for offer in offers if offer.filename == wheel.filename)
 
 
 def file_of(name: str, version: str, filename: str | None, site: Site, origin: Span | None) -> Offer | None:

@@ -80,7 +80,8 @@ def fetch(tree: WebTree, client: Client, store: Store, site: Site | None = None)
                 purl.locate(url, None, client, site or Site()).url if url.startswith(purl.SCHEME) else url
                 for url in each.urls
             ]
-            client.download(urls, each.sha256, store, f"`{each.urls[0]}`")
+            places = [place for url in urls for place in (site or Site()).around(url)]
+            client.download(places, each.sha256, store, f"`{each.urls[0]}`")
     found, _ = _written(tree.source, [(each, each.strip) for each in tree.downloads], store, None)
     if found != tree.sha256:
         raise problem(codes.WEB_CHANGED, None, source=tree.source)

@@ -144,6 +144,13 @@ class Engine(Protocol):
         """The files of an image, or what went wrong."""
         ...
 
+    def unpack(self, image: str, folder: Path) -> Diagnostic | None:
+        """Unpacks a whole image into an empty folder, links as links; says what went wrong.
+
+        Owners need not be kept, and devices are left out.
+        """
+        ...
+
     def remove(self, built: Built, recipe: Recipe) -> None:
         """Removes an image that was built for a comparison alone; one that is gone is no trouble."""
         ...

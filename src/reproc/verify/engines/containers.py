@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import secrets
 import shutil
+import subprocess
 import tarfile
 import tempfile
 import threading
@@ -203,6 +204,42 @@ class Containers:
             )
         finally:
             archive.unlink(missing_ok=True)
+
+    def unpack(self, image: str, folder: Path) -> Diagnostic | None:
+        """Unpacks a whole image into a folder."""
+        api: Any = self._client.api
+        try:
+            with translated():
+                command, labels = ["/bin/sh"], {LABEL: self._run_id}
+                container = api.create_container(image, command=command, entrypoint=[], labels=labels)["Id"]
+                try:
+                    return self._extracted(api.export(container), folder)
+                finally:
+                    self._remove_container(container)
+        except (Lost, Refused) as failure:
+            return self._failure(failure)
+
+    def _extracted(self, chunks: Iterable[bytes], folder: Path) -> Diagnostic | None:
+        arguments = [
+            "tar",
+            "--extract",
+            "--no-same-owner",
+            "--same-permissions",
+            "--exclude=./dev/*",
+            "--exclude=dev/*",
+        ]
+        with tempfile.TemporaryFile() as said:
+            child = subprocess.Popen([*arguments, "-C", str(folder)], stdin=subprocess.PIPE, stderr=said)
+            assert child.stdin is not None
+            with child, child.stdin as pipe, suppress(BrokenPipeError):
+                pipe.writelines(chunks)
+            said.seek(0)
+            reason = said.read().decode("utf-8", "replace").strip().splitlines()[-1:]
+        if child.returncode == 0:
+            return None
+        return error(
+            codes.ENGINE_FAILED, None, engine=self._engine, doing="unpacking an image", reason="".join(reason)
+        )
 
     def remove(self, tag: str) -> None:
         """Removes an image by its tag."""

@@ -177,6 +177,12 @@ class PodmanEngine:
         except (Lost, OSError):
             return error(codes.ENGINE_LOST, None, engine=self.name, doing="showing an image")
 
+    def unpack(self, image: str, folder: Path) -> Diagnostic | None:
+        try:
+            return self._containers().unpack(image, folder)
+        except (Lost, OSError):
+            return error(codes.ENGINE_LOST, None, engine=self.name, doing="unpacking an image")
+
     def remove(self, built: Built, recipe: Recipe) -> None:
         with suppress(Lost, OSError):
             self._containers().remove(recipe.tag)

@@ -268,6 +268,14 @@ class SingularityEngine:
         return result
 
     def copy_out(self, image: str, paths: Sequence[str], folder: Path) -> Diagnostic | None:
+        return self._unsquashed(image, ("-no-wild",), [path.lstrip("/") for path in paths], folder)
+
+    def unpack(self, image: str, folder: Path) -> Diagnostic | None:
+        return self._unsquashed(image, (), (), folder)
+
+    def _unsquashed(
+        self, image: str, options: Sequence[str], paths: Sequence[str], folder: Path
+    ) -> Diagnostic | None:
         doing = "copying files"
         try:
             with Path(image).open("rb") as file:
@@ -275,9 +283,19 @@ class SingularityEngine:
             if partition is None:
                 raise sif.BadSif("holds no root file system")
             # without privileges it says of owners that it cannot set them, and copies all the same
-            options = ["-q", "-n", "-no-xattrs", "-no-wild", "-f", "-d", str(folder)]
+            common = [
+                "-q",
+                "-n",
+                "-no-xattrs",
+                *options,
+                "-f",
+                "-d",
+                str(folder),
+                "-o",
+                str(partition.offset),
+            ]
             done = subprocess.run(
-                ["unsquashfs", *options, "-o", str(partition.offset), image, *(p.lstrip("/") for p in paths)],
+                ["unsquashfs", *common, image, *paths],
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,

@@ -1,0 +1,45 @@
+"""One instruction of a file: its function, and what it needs of the processor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from reproc.audit.elf import X86_64, Damaged, Elf
+from reproc.record import record
+
+_LONGEST = 15
+"""Bytes of an x86 instruction (Intel SDM, volume 2, section 2.3.11)."""
+
+
+@record
+class Place:
+    """Where an instruction stands."""
+
+    function: str | None
+    """None where no table names one."""
+    needs: tuple[str, ...]
+    """Features beyond the base of x86-64, by archspec's names, sorted."""
+
+
+def place(path: Path, offset: int) -> Place | None:
+    """The instruction at an offset of an ELF file; None if the file holds no x86-64 code there."""
+    from iced_x86 import Decoder
+
+    from reproc.audit.instructions import needs
+    from reproc.audit.regions import layout
+
+    try:
+        elf = Elf(path.read_bytes())
+    except (OSError, Damaged):
+        return None
+    segment = next(
+        (each for each in elf.segments if 0 <= offset - each.offset < each.size and each.kind == 1), None
+    )
+    if segment is None or elf.machine != X86_64:
+        return None
+    address = offset - segment.offset + segment.address
+    found = layout(elf)
+    region = found.at(address)
+    name = found.names.get(found.regions[region].start) if region is not None else None
+    instruction = Decoder(64, elf.data[offset : offset + _LONGEST], ip=address).decode()
+    return Place(name, tuple(sorted(needs(int(instruction.code)))))
