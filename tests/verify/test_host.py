@@ -8,6 +8,7 @@ import pytest
 
 from reproc import pipeline
 from reproc.verify.host import Gpu, Host
+from reproc.verify.machine import Machine
 
 DRIVER = """\
 NVRM version: NVIDIA UNIX x86_64 Kernel Module  {version}  Tue Jan  2 03:04:05 UTC 2024
@@ -133,3 +134,21 @@ def test_gpus_are_asked_of_nvidia_smi(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_this_machine_runs_what_its_processor_has() -> None:
     assert {"sse2", "sse"} <= Host.look().features or Host.look().family != "x86_64"
+
+
+def test_a_test_that_needs_a_gpu_is_told_of_its_driver(tmp_path: Path) -> None:
+    spec = tmp_path / "repro.spec"
+    spec.write_text('reproc 1\nbase debian bookworm\ncuda 13.0\ntest "sees it" { needs gpu; run "x" }\n')
+    outcome = pipeline.checked(spec, "repro.spec")
+    assert outcome.value is not None
+    target = outcome.value[1].targets[0]
+    (need,) = target.tests[0].needs
+    old, new = (
+        Machine(gpu=True, mpi=False, network=False, host=host(tmp_path / version, driver=version))
+        for version in ("535.54.03", "580.65.06")
+    )
+    said = old.lacks(need, target.cuda)
+    assert said is not None
+    assert said.startswith("the NVIDIA driver here is 535.54.03, and CUDA 13.0 needs 580.65.06 or newer")
+    assert new.lacks(need, target.cuda) is None
+    assert Machine(False, False, False).lacks(need, target.cuda) == "no NVIDIA GPU is here"

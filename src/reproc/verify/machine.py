@@ -5,8 +5,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from reproc.model import Needs
+from reproc.model import Cuda, Needs
 from reproc.record import record
+from reproc.verify.host import Host
 
 
 @record
@@ -16,6 +17,8 @@ class Machine:
     gpu: bool
     mpi: bool
     network: bool
+    host: Host | None = None
+    """Its processor and GPUs, where they were looked at."""
 
     @classmethod
     def look(cls) -> Machine:
@@ -24,13 +27,16 @@ class Machine:
             gpu=Path("/dev/nvidiactl").exists(),
             mpi=any(shutil.which(name) for name in ("mpirun", "mpiexec", "srun")),
             network=_has_route(),
+            host=Host.look(),
         )
 
-    def lacks(self, need: Needs) -> str | None:
-        """Why a test that needs this cannot run here; None if it can."""
+    def lacks(self, need: Needs, cuda: Cuda | None = None) -> str | None:
+        """Why a test that needs this, with programs made by that CUDA, cannot run here; None if it can."""
         match need.what:
+            case "gpu" if not self.gpu:
+                return "no NVIDIA GPU is here"
             case "gpu":
-                return None if self.gpu else "no NVIDIA GPU is here"
+                return next(self.host.refuses_cuda(cuda), None) if self.host and cuda else None
             case "mpi":
                 return None if self.mpi else "no MPI launcher is here (`mpirun`, `mpiexec` or `srun`)"
             case "network":

@@ -334,7 +334,7 @@ class _Run:
     def _lacks(self, plan: TargetPlan, need: model.Needs) -> str | None:
         """Why a test that needs this cannot run here; None if it can."""
         if need.what != "data" or need.name is None:
-            return self.machine.lacks(need)
+            return self.machine.lacks(need, plan.target.cuda if plan.target else None)
         reason = dict(plan.absent).get(need.name.text)
         if reason is not None:
             return f"data `{need.name}` is not here: {reason}"
