@@ -17,6 +17,10 @@ class Progress(Protocol):
         """One line about the task that is going on: an engine's output, a file that is fetched."""
         ...
 
+    def status(self, text: str) -> None:
+        """How far the task has come; shown only where it can be redrawn in place."""
+        ...
+
 
 class Silent:
     """Says nothing."""
@@ -26,3 +30,14 @@ class Silent:
 
     def note(self, text: str) -> None:
         pass
+
+    def status(self, text: str) -> None:
+        pass
+
+
+def amount(size: float) -> str:
+    """A number of bytes such as `12.3 MB` (powers of ten)."""
+    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if size >= factor:
+            return f"{size / factor:.1f} {unit}"
+    return f"{size:.0f} B"

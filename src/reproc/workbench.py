@@ -16,7 +16,7 @@ from reproc.graph import ENTER, BuildGraph, FetchGit, Run, Script
 from reproc.lock.archives import Site
 from reproc.lock.fetch import fetch
 from reproc.lock.model import BootstrapBase
-from reproc.lock.problem import attempt
+from reproc.lock.problem import Problem, attempt
 from reproc.lock.providers import bootstrap
 from reproc.lock.requests import TargetRequest
 from reproc.lock.store import Store, default_root
@@ -100,6 +100,9 @@ def standing_alone(
         try:
             access = _access(project, stack)
             plans = [_alone(project, each, access, progress, found) for each in requests]
+        except Problem as trouble:  # of the site's configuration
+            found += trouble.diagnostics
+            plans = [None]
         except OSError as problem:
             facts = {"path": problem.filename or STATE, "problem": problem.strerror or str(problem)}
             found.append(error(codes.NOT_WRITABLE, None, **facts))

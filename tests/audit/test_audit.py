@@ -15,7 +15,7 @@ import pytest
 from reproc import audit
 from reproc.audit import File, Finding, Kind, Promise
 from reproc.audit.facts import document, read, restored
-from reproc.audit.scan import Cache, facts_of
+from reproc.audit.reading import Cache, facts_of
 from reproc.catalog import processors
 
 TEXT = "int work(const int *a, int n) { return a[0] * n; }\n"
@@ -64,8 +64,15 @@ def found(path: Path, wanted: Promise, kind: Kind, name: str = "/opt/program") -
     return [each for each in findings if each.kind is kind and not each.holds]
 
 
-@pytest.mark.parametrize("feature", ["avx2", "popcnt", "avx512f"])
-@pytest.mark.parametrize("shape", ["stripped", "module, stripped"])
+@pytest.mark.parametrize(
+    ("feature", "shape"),
+    [
+        ("avx2", "stripped"),
+        ("avx2", "module, stripped"),
+        ("popcnt", "library"),
+        ("avx512f", "program"),
+    ],
+)
 def test_programs_are_told_apart(feature: str, shape: str, tmp_path: Path) -> None:
     wrong = []
     for program in corpus.programs(tmp_path, [feature], [shape]):
@@ -190,7 +197,7 @@ def test_facts_are_kept_by_digest(compiled: Compile, tmp_path: Path, monkeypatch
     assert restored(document(facts)) == facts
     cache = Cache(tmp_path / "index")
     first = facts_of([File("/a", path), File("/b", path)], cache, 1)
-    monkeypatch.setattr("reproc.audit.scan.read", lambda copy: pytest.fail("it was read before"))
+    monkeypatch.setattr("reproc.audit.reading.read", lambda copy: pytest.fail("it was read before"))
     assert facts_of([File("/a", path), File("/b", path)], cache, 1) == first
     monkeypatch.undo()
     for kept in (tmp_path / "index").rglob("*"):

@@ -22,6 +22,11 @@ def test_the_base_s_own_come_first_then_older_then_what_cannot() -> None:
         ("bookworm", "12.2.0", True, True),
         ("bullseye", "9.3.0", False, True),
         ("bullseye", "10.2.1", False, True),
+        ("buster", "7.4.0", False, True),
+        ("buster", "8.3.0", False, True),
+        ("stretch", "6.3.0", False, True),
+        ("jessie", "4.8.4", False, True),
+        ("jessie", "4.9.2", False, True),
         ("trixie", "12.4.0", False, False),
         ("trixie", "13.3.0", False, False),
         ("trixie", "14.2.0", False, False),
@@ -39,6 +44,9 @@ def test_the_base_s_own_come_first_then_older_then_what_cannot() -> None:
         ("trixie", "12.2", ("12.2.0", "bookworm")),
         ("trixie", "9", ("9.3.0", "bullseye")),
         ("bullseye", "12", None),
+        ("bookworm", "4.9", ("4.9.2", "jessie")),
+        ("trixie", "7", ("7.4.0", "buster")),
+        ("bookworm", "5", None),
     ],
 )
 def test_the_nearest_release_that_can(base: str, version: str, found: tuple[str, str | None] | None) -> None:
@@ -51,7 +59,8 @@ def test_every_offer_can_be_made(name: str) -> None:
     for distribution in ("debian", "ubuntu"):
         for base in catalog.releases(distribution):
             for offer in catalog.toolchain_offers(name, base):
-                kinds = {"gcc": ("c", "c++", "fortran"), "gfortran": ("fortran",), "clang": ("c", "c++")}
+                kinds = {"gfortran": ("fortran",), "clang": ("c", "c++")}
+                kinds |= dict.fromkeys(("gcc", "openmpi", "mpich"), ("c", "c++", "fortran"))
                 languages = kinds.get(name, (name,))
                 tool = catalog.toolchain(name, offer.version, languages, base)
                 assert tool is not None or not offer.fits
@@ -59,7 +68,45 @@ def test_every_offer_can_be_made(name: str) -> None:
                     commands = dict(tool.commands)
                     assert {command for _, command in tool.variables} <= commands.keys()
                     assert tool.packages and commands
-                    assert bool(tool.asks) == bool(tool.variables) == (name in kinds)
+                    assert (not tool.asks or tool.asks[0] in commands) and tool.key.startswith(f"{name}-")
+                    assert "{series}" not in repr(tool)
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "key", "home"),
+    [
+        ("gcc", "12", "gcc-12", None),
+        ("gcc", "4.9", "gcc-4.9", None),
+        ("go", "1", "go-1.19", "/usr/lib/go-1.19"),
+        ("rust", "1.63", "rust-1.63", None),
+        ("java", "17", "java-17", "/usr/lib/jvm/java-17-openjdk-{architecture}"),
+    ],
+)
+def test_keys_and_homes(name: str, version: str, key: str, home: str | None) -> None:
+    tool = catalog.toolchain(name, version, (name,), release("bookworm"))
+    assert tool is not None
+    assert (tool.key, tool.home) == (key, home)
+
+
+def test_releases_that_left_the_archive_are_no_bases() -> None:
+    assert catalog.release("debian", "jessie") is None
+    left = {each.codename: each.snapshot for each in catalog.every_release("debian") if each.snapshot}
+    assert left == {
+        "jessie": "20200701T000000Z",
+        "stretch": "20220701T000000Z",
+        "buster": "20240701T000000Z",
+    }
+
+
+@pytest.mark.parametrize(
+    ("version", "brought"), [("4.9", ("libgfortran3",)), ("7", ("libgfortran4",)), ("8", ()), ("12", ())]
+)
+def test_old_fortran_brings_its_library(version: str, brought: tuple[str, ...]) -> None:
+    for name in ("gcc", "gfortran"):
+        tool = catalog.toolchain(name, version, ("fortran",), release("bookworm"))
+        assert tool is not None and tool.brought == brought
+    plain = catalog.toolchain("gcc", version, ("c", "c++"), release("bookworm"))
+    assert plain is not None and plain.brought == ()
 
 
 def test_an_archive_without_a_libc_takes_the_base_s() -> None:

@@ -42,7 +42,7 @@ build after {{
     keep  /opt/after
 }}
 
-data tables {{ url "{address}/tables.tar.gz"; unpack; into "/data/the tables, all"; at run; mode 0640 }}
+data tables {{ url "{address}/tables.tar.gz"; unpack; into "/data/the tables, all"; at run; mode 0444 }}
 data table  {{ local "table.csv"; into /data/one/; at run }}
 
 target plain {{
@@ -77,7 +77,7 @@ test "mounted" {{
         ! touch new 2> /dev/null
         ! (echo x >> /data/one/table.csv) 2> /dev/null
         \"\"\"
-    expect stdout equals "750 .\\n640 t/a.csv\\n1,2\\n3,4"
+    expect stdout equals "555 .\\n444 t/a.csv\\n1,2\\n3,4"
 }}
 """
 TREE = """\
@@ -141,7 +141,7 @@ def test_it_holds_in_both_shapes_and_engines(
 
     done = reproc("verify", project, env=environment)
     assert done.returncode == 0, done.stderr[-4000:] + done.stdout
-    assert "warning[W0404]: `data gone` is not here: " in done.stderr
+    assert "[W0404]: `data gone` is not here: " in done.stderr
     assert summary(project) == {"passed": 18, "failed": 0, "skipped": 2}
     lacking = reproc(
         "verify", "-t", "plain", "-k", "without it", "--require", "data", project, env=environment

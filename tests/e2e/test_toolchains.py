@@ -139,6 +139,129 @@ def test_compilers_out_of_archives(tmp_path: Path, reproc: Reproc) -> None:
     assert alone.returncode == 2 and "comes from a package registry" in alone.stderr, alone.stderr
 
 
+KINDS = """
+reproc 1
+base debian bookworm { from bootstrap }
+
+toolchain openmpi 4
+toolchain mpich 4.0
+toolchain gcc 11
+toolchain rust 1.63
+toolchain go 1.19
+toolchain node 18
+toolchain java 17
+
+code kinds { local "src" }
+
+build openmpi {
+    using  openmpi 4
+    in     /opt/src/kinds
+    script \"\"\"
+        mkdir -p /opt/openmpi/bin
+        mpif90 -o /opt/openmpi/bin/ranks-f90 ranks.f90
+        "$MPICC" -o /opt/openmpi/bin/ranks-open ranks.c
+        gcc -c -I"$OPENMPI_HOME/include" ranks.c
+        gcc -o by-hand ranks.o -L"$OPENMPI_HOME/lib" -lmpi
+        test "$("$OPENMPI_HOME/bin/mpicc" --showme:command)" = gcc
+        \"\"\"
+    keep   /opt/openmpi
+}
+build mpich {
+    using  mpich 4.0
+    using  gcc 11
+    in     /opt/src/kinds
+    run    "mkdir -p /opt/mpich/bin; $MPICC -o /opt/mpich/bin/ranks-mpich ranks.c"
+    run    "$MPICH_HOME/bin/mpifort -c ranks.f90; test -e $MPICH_HOME/include/mpi.h"
+    run    "test $($GCC_HOME/bin/gcc -dumpversion) = 11"
+    keep   /opt/mpich
+}
+build rust {
+    using rust 1.63
+    in    /opt/src/kinds
+    run   "mkdir -p /opt/rust/bin; $RUSTC -o /opt/rust/bin/rusty hello.rs; $RUST_HOME/bin/cargo --version"
+    keep  /opt/rust
+}
+build go {
+    using go 1.19
+    in    /opt/src/kinds
+    run   "mkdir -p /opt/go/bin; GOCACHE=/tmp/go $GO_HOME/bin/go build -o /opt/go/bin/gopher hello.go"
+    keep  /opt/go
+}
+build node {
+    using node 18
+    in    /opt/src/kinds
+    run   "mkdir -p /opt/node; $NODE_HOME/bin/node hello.js > /opt/node/said"
+    keep  /opt/node
+}
+build java {
+    using java 17
+    in    /opt/src/kinds
+    run   "javac -d /opt/java Hello.java; test -x $JAVA_HOME/bin/javac"
+    keep  /opt/java
+}
+
+test "openmpi" {
+    run "OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 mpirun.openmpi --oversubscribe -n 2 ranks-open"
+    expect stdout contains "1 of 2, Open MPI v4.1.4"
+}
+test "fortran" { run "mpirun.openmpi --oversubscribe -n 2 ranks-f90"; expect stdout contains "of 2" }
+test "mpich" { run "mpirun.mpich -n 2 ranks-mpich"; expect stdout contains "1 of 2, MPICH Version:" }
+test "rust and go" { run "rusty; gopher"; expect stdout equals "rust\\ngo1.19.8" }
+test "node" { run "cat /opt/node/said"; expect stdout equals "v18.20.4" }
+test "java" { run "java -cp /opt/java Hello"; expect stdout equals "17" }
+test "no compiler stays" { run "! ls /opt/reproc; ! command -v rustc; ! command -v javac" }
+"""
+RANKS = """
+#include <mpi.h>
+#include <stdio.h>
+
+int main(int argc, char **argv)
+{
+    char version[MPI_MAX_LIBRARY_VERSION_STRING];
+    int rank, size, length;
+    MPI_Init(&argc, &argv);
+    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    MPI_Comm_size(MPI_COMM_WORLD, &size);
+    MPI_Get_library_version(version, &length);
+    printf("%d of %d, %s\\n", rank, size, version);
+    return MPI_Finalize();
+}
+"""
+RANKS_F90 = """
+program ranks
+    use mpi
+    implicit none
+    integer :: rank, n, problem
+    call mpi_init(problem)
+    call mpi_comm_rank(mpi_comm_world, rank, problem)
+    call mpi_comm_size(mpi_comm_world, n, problem)
+    print '(i0, a, i0)', rank, ' of ', n
+    call mpi_finalize(problem)
+end program ranks
+"""
+SOURCES = {
+    "ranks.c": RANKS,
+    "ranks.f90": RANKS_F90,
+    "hello.rs": 'fn main() { println!("rust"); }\n',
+    "hello.go": 'package main\nimport ("fmt"; "runtime")\nfunc main() { fmt.Println(runtime.Version()) }\n',
+    "hello.js": "console.log(process.version);\n",
+    "Hello.java": "class Hello { public static void main(String[] a) "
+    "{ System.out.println(Runtime.version().feature()); } }\n",
+}
+
+
+def test_every_kind_of_tool_chain(tmp_path: Path, reproc: Reproc) -> None:
+    (tmp_path / "src").mkdir()
+    for name, text in SOURCES.items():
+        (tmp_path / "src" / name).write_text(text.lstrip())
+    (tmp_path / "repro.spec").write_text(KINDS.lstrip())
+    report = verified(tmp_path, reproc)
+    assert report["summary"] == {"passed": 14, "failed": 0, "skipped": 0}
+    assert [audit["status"] for audit in audits(report, "libraries")] == ["passed", "passed"]
+    for made in producers(report):
+        assert "11.3.0" in made["/opt/mpich/bin/ranks-mpich"]
+
+
 BAD = """
 reproc 1
 base debian bookworm { from bootstrap }

@@ -29,6 +29,7 @@ class Recorder:
 
     def __init__(self) -> None:
         self.said: list[str] = []
+        self.statuses: list[str] = []
 
     @contextmanager
     def task(self, title: str) -> Iterator[None]:
@@ -37,6 +38,9 @@ class Recorder:
 
     def note(self, text: str) -> None:
         self.said.append(text)
+
+    def status(self, text: str) -> None:
+        self.statuses.append(text)
 
 
 def item(text: str) -> Item:

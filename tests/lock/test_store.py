@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
+import tempfile
+import time
 from pathlib import Path
 
 import pytest
 
+from reproc.lock import presence
 from reproc.lock.store import Mismatch, Store, default_root
+from reproc.lock.tidy import Tidied, tidy, verify
+
+from .conftest import Recorder
 
 CONTENT = b"content" * 100_000
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
@@ -126,3 +133,143 @@ def test_a_full_device_is_told(tmp_path: Path) -> None:
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
     )
     assert done.stdout.split() == ["no-space-left", "0", "None"], done.stderr
+
+
+# looking after it
+
+
+def tidied(store: Store, **options: float | bool) -> Tidied:
+    found = tidy(store, **options)  # type: ignore[arg-type]
+    assert found.value is not None, [each.message for each in found.diagnostics]
+    assert found.diagnostics == ()
+    return found.value
+
+
+def age(path: Path, days: int = 100) -> None:
+    then = time.time() - days * 86_400
+    os.utime(path, (then, then))
+
+
+def test_nothing_is_looked_after_where_there_is_no_store(tmp_path: Path) -> None:
+    store = Store(tmp_path / "none")
+    assert tidied(store) == Tidied((), 0, 0, (), ())
+    assert verify(store, Recorder()).files == 0
+    assert not store.root.exists()
+
+
+def test_what_this_process_took_stays_until_it_is_done(store: Store) -> None:
+    with store:
+        store.add_stream([CONTENT])
+        age(store.place(DIGEST))
+        assert store.path(DIGEST) is not None  # it is used now
+        assert tidied(Store(store.root)).removed == ()
+    assert [each.name for each in tidied(Store(store.root)).removed] == [DIGEST]
+
+
+def test_what_others_left_behind_goes(store: Store) -> None:
+    with store:
+        store.add_stream([CONTENT])
+        own = store.root / "temporary"
+        (own / "999999-0badcafe-1").mkdir()
+        (own / "999999-0badcafe-1" / "file").write_bytes(b"12345")
+        (store.root / "running" / "999999-0badcafe").touch()
+        with store.temporary() as mine:
+            mine.touch()
+            found = tidied(Store(store.root))
+            assert mine.exists()
+        assert [(each.kind, each.size) for each in found.removed] == [("temporary", 5)]
+        assert [path.name for path in (store.root / "running").iterdir()] != ["999999-0badcafe"]
+
+
+def test_notes_last_longer(store: Store) -> None:
+    with store:
+        store.remember("area", "old", b"1")
+        store.remember("area", "new", b"2")
+    for path in (store.root / "index").glob("*/*/*"):
+        age(path, 40)
+    assert Store(store.root).recall("area", "new") == b"2"
+    assert [each.kind for each in tidied(Store(store.root)).removed] == ["note"]
+    assert (store.recall("area", "old"), store.recall("area", "new")) == (None, b"2")
+
+
+def test_a_second_name_gives_nothing_back(store: Store, tmp_path: Path) -> None:
+    with store:
+        store.add_stream([CONTENT])
+        store.link(DIGEST, tmp_path / "context")
+    (removed,) = tidied(Store(store.root)).removed
+    assert (removed.name, removed.size) == (DIGEST, 0)
+    assert (tmp_path / "context").read_bytes() == CONTENT
+
+
+def test_who_cannot_say_what_it_uses_stops_it(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a process does that may read the store and not write there."""
+    with store:
+        store.add_stream([CONTENT])
+    monkeypatch.setattr("reproc.lock.tidy._PATIENCE", 0.1)
+    with presence.gate(store.root):
+        (told,) = tidy(Store(store.root)).diagnostics
+    assert told.code.name == "store-busy"
+    assert store.place(DIGEST).exists()
+
+
+READER = """
+import os, sys
+from pathlib import Path
+from reproc.lock.store import Store
+os.setresuid(65534, 65534, 65534)
+with Store(Path(sys.argv[1])) as store:
+    print(store.path(sys.argv[2]), flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_a_reader_of_anothers_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with tempfile.TemporaryDirectory() as shared:
+        os.chmod(shared, 0o755)
+        with Store(Path(shared, "store")) as store:
+            store.add_stream([CONTENT])
+        reader = subprocess.Popen(
+            [sys.executable, "-c", READER, str(store.root), DIGEST],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+        assert reader.stdout is not None
+        read = reader.stdout.readline().strip()
+        assert read == str(store.place(DIGEST))
+        monkeypatch.setattr("reproc.lock.tidy._PATIENCE", 0.1)
+        assert [each.code.name for each in tidy(Store(store.root)).diagnostics] == ["store-busy"]
+        reader.communicate("")
+        assert [each.name for each in tidied(Store(store.root)).removed] == [DIGEST]
+
+
+def test_an_unreadable_lock_protects_everything(store: Store, tmp_path: Path) -> None:
+    with store:
+        store.add_stream([CONTENT])
+        store.keep(tmp_path / "repro.lock")
+    (tmp_path / "repro.lock").mkdir()
+    assert [each.code.name for each in tidy(Store(store.root)).diagnostics] == ["file-trouble"]
+    assert store.place(DIGEST).exists()
+
+
+def test_damaged_files_are_named(store: Store, tmp_path: Path) -> None:
+    lock = tmp_path / "repro.lock"
+    lock.write_text(json.dumps({"debs": [{"path": "pool/x.deb", "sha256": DIGEST}]}))
+    with store:
+        other = store.add_stream([b"other"])
+        store.add_stream([CONTENT])
+        store.keep(lock)
+    place = store.place(DIGEST)
+    place.chmod(0o644)
+    place.write_bytes(CONTENT[1:])
+    with Store(store.root) as again:
+        found = verify(again, Recorder())
+    (damaged,) = found.damaged
+    assert (damaged.sha256, damaged.names, damaged.locks) == (DIGEST, ("pool/x.deb",), (str(lock),))
+    assert (found.files, found.size) == (1, 5)
+    assert not place.exists()
+    assert verify(Store(store.root), Recorder()).damaged == ()
+    assert {each.kind for each in tidied(Store(store.root)).removed} >= {"damaged"}
+    assert not store.place(other).exists()

@@ -7,6 +7,8 @@ import gzip
 import hashlib
 import io
 import json
+import lzma
+import subprocess
 import tarfile
 from pathlib import Path
 
@@ -108,6 +110,133 @@ def test_other_layers_see_the_base_alone(
     with pytest.raises(Problem) as caught:
         layers(site, server, small_archive, store, "gcc-9", beside=())
     assert [d.code.name for d in caught.value.diagnostics] == ["unknown-package"]
+
+
+# releases that have left the archive
+
+JESSIE = """\
+Package: gcc-4.9
+Version: 4.9.2-10
+Architecture: amd64
+Depends: gcc-4.9-base (= 4.9.2-10), libgcc1 (>= 1:4.9)
+Filename: pool/g/gcc-4.9.deb
+Size: 3
+SHA256: {sha256}
+
+Package: gcc-4.9-base
+Version: 4.9.2-10
+Architecture: amd64
+Filename: pool/g/gcc-4.9-base.deb
+Size: 3
+SHA256: {sha256}
+
+Package: libgcc1
+Version: 1:4.9.2-10
+Architecture: amd64
+Filename: pool/l/libgcc1.deb
+Size: 3
+SHA256: {sha256}
+""".format(sha256="0" * 64)
+
+
+@pytest.fixture
+def expired(tmp_path: Path, small_archive: SmallArchive) -> tuple[list[str], Path]:
+    """gpg as it was when a key that has expired since signed, and a folder with keyrings that has it."""
+    home = small_archive.key.home.parent / f"old-{tmp_path.name[-8:]}"
+    home.mkdir(mode=0o700)
+    gpg = ["gpg", "--homedir", str(home), "--batch", "--quiet", "--pinentry-mode", "loopback"]
+    gpg += ["--passphrase", "", "--faked-system-time", "20200601T000000!"]
+    subprocess.run([*gpg, "--quick-gen-key", "Old <o@example.org>", "ed25519", "sign", "60d"], check=True)
+    keyrings = tmp_path / "keyrings"
+    keyrings.mkdir()
+    (keyrings / "debian-archive-keyring.gpg").write_bytes(small_archive.key.keyring.read_bytes())
+    old = subprocess.run([*gpg, "--export"], capture_output=True, check=True).stdout
+    (keyrings / "debian-archive-removed-keys.gpg").write_bytes(old)
+    return gpg, keyrings
+
+
+def publish_jessie(server: Server, gpg: list[str], sign: bool = True) -> None:
+    """jessie as the snapshot service has it: its signature is a file of its own, as before buster."""
+    for archive, suite in (("debian", "jessie"), ("debian-security", "jessie/updates")):
+        content = JESSIE.encode() if archive == "debian" else b""
+        name = "main/binary-amd64/Packages.gz"
+        packed = gzip.compress(content, mtime=0)
+        listed = f" {hashlib.sha256(packed).hexdigest()} {len(packed)} {name}\n"
+        text = f"Codename: jessie\nDate: Mon, 15 Jun 2020 00:00:00 UTC\nSHA256:\n{listed}".encode()
+        signed = subprocess.run([*gpg, "--detach-sign", "-a"], input=text, capture_output=True, check=True)
+        folder = f"/archive/{archive}/20200701T000000Z/dists/{suite}"
+        server.files[f"{folder}/Release"] = text if sign else text + b"Origin: other\n"
+        server.files[f"{folder}/Release.gpg"] = signed.stdout
+        server.files[f"{folder}/{name}"] = packed
+
+
+def old_layers(site: Site, server: Server, store: Store, *packages: str) -> tuple[list[str], apt.Archives]:
+    assert BOOKWORM is not None
+    archives = apt.Archives(site, Client(wait=0, attempts=1), store, 0)
+    universe = archives.universe(BOOKWORM, "amd64")
+    installed = apt.basic_closure(universe, BOOKWORM)
+    request = AptRequest("tools", None, tuple(item(each) for each in packages), beside=("jessie",))
+    wider = toolchains.beside(archives, universe, BOOKWORM, [request])
+    (layer,) = apt.layers(universe, BOOKWORM, installed, [request], wider)
+    return [f"{d.name} {d.version} {d.archive}" for d in layer.debs], archives
+
+
+@pytest.fixture
+def then(site: Site, server: Server, expired: tuple[list[str], Path]) -> Site:
+    """A machine whose snapshot service is the loopback server, with old keys."""
+    known = {"REPROC_MIRROR_SNAPSHOT_DEBIAN_ORG": server.address, "REPROC_KEYRINGS": str(expired[1])}
+    return replace(site, environment={**site.environment, **known})
+
+
+def test_a_release_that_is_in_snapshots_alone(
+    then: Site, server: Server, store: Store, expired: tuple[list[str], Path]
+) -> None:
+    publish_jessie(server, expired[0])
+    debs, archives = old_layers(then, server, store, "gcc-4.9")
+    (old,) = {each.partition(" ")[2].partition(" ")[2] for each in debs}
+    assert debs == [f"gcc-4.9 4.9.2-10 {old}", f"gcc-4.9-base 4.9.2-10 {old}", f"libgcc1 1:4.9.2-10 {old}"]
+    (record,) = [each for each in archives.used() if each.name == old]
+    assert record.address == "http://snapshot.debian.org/archive/debian/20200701T000000Z"
+    assert [suite for suite, _ in record.suites] == ["jessie"]
+    places = then.places(record)
+    assert f"{server.address}/archive/debian/20200701T000000Z" in places
+
+
+def test_a_release_with_another_signature(
+    then: Site, server: Server, store: Store, expired: tuple[list[str], Path]
+) -> None:
+    publish_jessie(server, expired[0], sign=False)
+    with pytest.raises(Problem) as caught:
+        old_layers(then, server, store, "gcc-4.9")
+    assert [d.code.name for d in caught.value.diagnostics] == ["bad-signature"]
+
+
+def test_a_release_whose_key_nobody_has(
+    then: Site, server: Server, store: Store, expired: tuple[list[str], Path]
+) -> None:
+    publish_jessie(server, expired[0])
+    (expired[1] / "debian-archive-removed-keys.gpg").unlink()
+    with pytest.raises(Problem) as caught:
+        old_layers(then, server, store, "gcc-4.9")
+    assert [d.code.name for d in caught.value.diagnostics] == ["bad-signature"]
+
+
+def test_a_snapshot_service_that_does_not_answer_for_it(then: Site, server: Server, store: Store) -> None:
+    with pytest.raises(Problem) as caught:
+        old_layers(then, server, store, "gcc-4.9")
+    assert [d.code.name for d in caught.value.diagnostics] == ["not-served"]
+
+
+def test_what_the_base_provides_is_not_taken(
+    then: Site, server: Server, small_archive: SmallArchive, store: Store, expired: tuple[list[str], Path]
+) -> None:
+    publish_jessie(server, expired[0])
+    packages = lzma.decompress(server.files["/debian/dists/bookworm/main/binary-amd64/Packages.xz"])
+    now = packages.replace(b"Provides: virtual-help (= 2)", b"Provides: libgcc1 (= 1:12)")
+    for path, content in suite_files(small_archive.key, "bookworm", now).items():
+        server.files[f"/debian/{path}"] = content
+    debs, _ = old_layers(then, server, store, "gcc-4.9")
+    assert [each.split()[0] for each in debs] == ["gcc-4.9", "gcc-4.9-base", "helper"]
 
 
 # package URLs

@@ -171,7 +171,11 @@ def test_what_belongs_to_code_is_known_to_a_lock(lowered: Lower, tmp_path: Path)
 
 def test_a_lock_keeps_all_of_it(lowered: Lower, tmp_path: Path) -> None:
     code = "code m {{ git https://example.org/m.git; tag v1; into /m/{}; {} }}\n"
-    text = BUILDS + code.format("a", "submodules; lfs") + code.format("b", "").replace("code m", "code n")
+    text = (
+        BUILDS
+        + code.format("a", "submodules; lfs")
+        + code.format("b", "").replace("m.git", "n.git").replace("code m", "code n")
+    )
     request, target = asked(text, tmp_path)
     lock = Lock(1717200000, ARCHIVES, (target,))
     found = read(SourceFile("repro.lock", write(lock, (request,)))).value

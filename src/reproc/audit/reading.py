@@ -12,6 +12,7 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
+from reproc import catalog
 from reproc.audit.facts import SCHEME, Facts, document, read, restored
 from reproc.record import record
 
@@ -34,7 +35,10 @@ class Cache:
     """Facts by the digest of the file, in a folder that several processes may use at once."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder / f"audit-{SCHEME}"
+        tables = [catalog.table("multiversioned.toml"), catalog.table("processors.toml")["instructions"]]
+        # what was found by other tables is found anew
+        mark = hashlib.sha256(json.dumps(tables, sort_keys=True).encode()).hexdigest()[:12]
+        self._folder = folder / f"audit-{SCHEME}-{mark}"
 
     def get(self, sha256: str) -> Facts | None:
         """The facts of a file; None if they are not kept, or damaged."""
@@ -54,7 +58,7 @@ class Cache:
             os.replace(name, path)
 
     def _path(self, sha256: str) -> Path:
-        return self._folder / sha256[:2] / f"{sha256[2:]}.json"
+        return self._folder / sha256[:2] / sha256[2:]
 
 
 def facts_of(

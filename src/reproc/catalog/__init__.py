@@ -24,6 +24,8 @@ class Release:
     """The minor version of its `python3`."""
     image: str
     """Its official image's reference."""
+    snapshot: str | None = None
+    """For one that has left the archive: the moment of its last state, which the snapshot service keeps."""
 
 
 @record
@@ -52,14 +54,22 @@ class Toolchain:
     release: str | None = None
     """The code name of the release that packages it, where that is not the base's own."""
     asks: tuple[str, ...] = ()
-    """The options with which its first variable's command tells its full version."""
+    """The command of its own, and options, that tells its full version; nothing if none does."""
+    says: str = ""
+    """What stands before the version where that is not all that is told."""
+    series: str = ""
+    """As much of the version as the names of its packages and folders have."""
+    home: str | None = None
+    """Where all of it lies; None if it is spread over the system. It may name `{architecture}`."""
+    brought: tuple[str, ...] = ()
+    """Those of the runtime packages that later releases do not have."""
     archive: Archived | None = None
     """None for what comes as packages."""
 
     @property
     def key(self) -> str:
-        """Name and major version, `gcc-12`; an archive's with the version as the spec has it, `gcc-4.8.5`."""
-        return f"{self.name}-{self.version if self.archive else self.version.partition('.')[0]}"
+        """Name and series, `gcc-12`; an archive's with the version as the spec has it, `gcc-4.8.5`."""
+        return f"{self.name}-{self.version if self.archive else self.series}"
 
 
 @record
@@ -84,8 +94,8 @@ def table(name: str) -> dict[str, Any]:
 
 
 @cache
-def releases(distribution: str) -> tuple[Release, ...]:
-    """Every known release of a distribution, oldest first."""
+def every_release(distribution: str) -> tuple[Release, ...]:
+    """Every known release of a distribution, also those that only give their compilers; oldest first."""
     rows = table("releases.toml").get(distribution, {})
     return tuple(
         Release(
@@ -94,11 +104,17 @@ def releases(distribution: str) -> tuple[Release, ...]:
             row["version"],
             tuple((archive, suite) for archive, suite in (each.split() for each in row["suites"])),
             (row["libc"][0], row["libc"][1]),
-            row["python"],
-            row["image"],
+            row.get("python", ""),
+            row.get("image", ""),
+            row.get("snapshot"),
         )
         for codename, row in rows.items()
     )
+
+
+def releases(distribution: str) -> tuple[Release, ...]:
+    """Every release of a distribution that a base can be of, oldest first."""
+    return tuple(each for each in every_release(distribution) if each.snapshot is None)
 
 
 def release(distribution: str, name: str) -> Release | None:
@@ -120,7 +136,7 @@ def toolchain_offers(name: str, base: Release) -> tuple[Offer, ...]:
     row = table("toolchains.toml").get(name, {})
     rows = row.get("versions", {}).get(base.distribution, {})
     own = row.get("own", False)
-    known = releases(base.distribution)
+    known = every_release(base.distribution)
     place = known.index(base)
 
     def rank(each: Release) -> tuple[bool, int]:
@@ -159,19 +175,19 @@ def archived_toolchain(name: str, version: str, languages: tuple[str, ...], part
 
 def _made(name: str, version: str, languages: tuple[str, ...]) -> Toolchain:
     row = table("toolchains.toml")[name]
-    major = version.partition(".")[0]
+    row = {**row, **row.get("old", {}).get(version.partition(".")[0], {})}
+    series = ".".join(version.split(".")[: row.get("series", 1)])
     # g++ and gfortran bring gcc themselves, so the C commands are there in any case
     chosen = tuple(each for each in dict.fromkeys(("c", *languages)) if each in row["packages"])
 
+    def filled(text: str) -> str:
+        return text.replace("{series}", series)
+
     def gather(section: str) -> tuple[str, ...]:
-        return tuple(
-            sorted({each.format(major=major) for language in chosen for each in row[section][language]})
-        )
+        return tuple(sorted({filled(each) for language in chosen for each in row[section][language]}))
 
     commands = {
-        command: path.format(major=major)
-        for language in chosen
-        for command, path in row["commands"][language].items()
+        command: filled(path) for language in chosen for command, path in row["commands"][language].items()
     }
     named = row.get("variables", {})
     variables = tuple((named[each][0], named[each][1]) for each in chosen if each in named)
@@ -183,4 +199,8 @@ def _made(name: str, version: str, languages: tuple[str, ...]) -> Toolchain:
         tuple(sorted(commands.items())),
         variables,
         asks=tuple(row["asks"]),
+        says=row.get("says", ""),
+        series=series,
+        home=filled(row["home"]) if "home" in row else None,
+        brought=tuple(row["brought"]) if "fortran" in chosen and "brought" in row else (),
     )

@@ -56,16 +56,14 @@ def _packaged(name: str, version: str, base: Release) -> Iterator[Way]:
 def _why(offer: Offer) -> str:
     if offer.own:
         return "the base's own release packages it"
-    return "its packages stand beside the base's own, of which none moves"
+    where = (
+        f", as of {offer.release.snapshot[:8]} from the snapshot service" if offer.release.snapshot else ""
+    )
+    return f"its packages stand beside the base's own, of which none moves{where}"
 
 
 def _elsewhere(name: str, version: str, base: Release) -> Iterator[Way]:
     known: dict[str, Any] = catalog.table("elsewhere.toml").get(name, {})
-    for codename, versions in known.get("retired", {}).get(base.distribution, {}).items():
-        for full in (each for each in versions if catalog.names_version(each, version)):
-            what = f"{name} {full} of {base.distribution} {codename}"
-            reason = "the release has left the archive, and snapshots of it are for a later version"
-            yield Way("distro", what, False, reason)
     own = "where the spec names one: `archive`, `sha256`, `bin`"
     yield Way("archive", f"a binary archive of {name} {version}", False, own)
     later = "not in this version"

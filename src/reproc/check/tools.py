@@ -40,7 +40,13 @@ def default_tools(target: Target) -> tuple[catalog.Toolchain, ...]:
 def runtime_packages(target: Target) -> tuple[str, ...]:
     """The shared libraries that kept programs may need, of tool chains that do not stay in the image."""
     kept = [tool for build in target.builds if build.keep for tool in tools_of(target, build)]
-    return tuple(sorted({package for tool in kept for package in tool.runtime}))
+    return tuple(sorted({package for tool in kept for package in (*tool.runtime, *tool.brought)}))
+
+
+def runtime_releases(target: Target) -> tuple[str, ...]:
+    """The releases that alone have some of these libraries."""
+    kept = [tool for build in target.builds if build.keep for tool in tools_of(target, build)]
+    return tuple(sorted({tool.release for tool in kept if tool.brought and tool.release}))
 
 
 def _known(target: Target, tools: list[Toolchain]) -> tuple[catalog.Toolchain, ...]:
@@ -53,9 +59,9 @@ def _known(target: Target, tools: list[Toolchain]) -> tuple[catalog.Toolchain, .
 
 def _found(tool: Toolchain, release: catalog.Release) -> catalog.Toolchain | None:
     if tool.archive is None or tool.name.text not in catalog.toolchain_names():
-        return catalog.toolchain(tool.name.text, tool.version, tool.covers, release)
+        return catalog.toolchain(tool.name.text, tool.version, tool.parts, release)
     parts = catalog.Archived(tool.bin.text if tool.bin else ".", tool.sysroot.text if tool.sysroot else None)
-    return catalog.archived_toolchain(tool.name.text, tool.version, tool.covers, parts)
+    return catalog.archived_toolchain(tool.name.text, tool.version, tool.parts, parts)
 
 
 def archived(target: Target) -> tuple[tuple[str, Toolchain], ...]:

@@ -37,6 +37,9 @@ class Plain:
         if self.verbose:
             self._line(f"  {visible(without_sequences(text))}")
 
+    def status(self, text: str) -> None:
+        pass
+
     def _line(self, text: str) -> None:
         with self.lock:
             print(text, file=sys.stderr, flush=True)
@@ -56,6 +59,7 @@ class Live:
             SpinnerColumn(),
             TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True)),
             TimeElapsedColumn(),
+            TextColumn("{task.fields[status]}", markup=False, table_column=Column(no_wrap=True)),
             TextColumn(
                 "{task.fields[note]}",
                 style="dim",
@@ -73,7 +77,7 @@ class Live:
         with self.lock:
             if not self.running:
                 self.rich.start()
-            task = self.rich.add_task(title, total=None, note="")
+            task = self.rich.add_task(title, total=None, note="", status="")
             self.running.append(task)
         mark = "✗"
         try:
@@ -91,3 +95,8 @@ class Live:
         with self.lock:
             if self.running:
                 self.rich.update(self.running[-1], note=visible(without_sequences(text)))
+
+    def status(self, text: str) -> None:
+        with self.lock:
+            if self.running:
+                self.rich.update(self.running[-1], status=text)

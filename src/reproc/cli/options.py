@@ -32,6 +32,7 @@ COMMANDS = {
     "doctor": Command("doctor", "say what this machine can build with, and how to get the rest"),
     "dump": Command("dump", "show what a phase makes of a spec: tree, model, plan, graph"),
     "schema": Command("schema", "print the language as data, for editors and other programs"),
+    "store": Command("store", "look after the store of what was fetched: path, verify, gc"),
     "completion": Command("completion", "print a script that completes reproc's words in a shell"),
 }
 

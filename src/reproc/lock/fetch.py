@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import threading
+import time
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -21,7 +24,6 @@ from reproc.lock.model import (
     ImageBase,
     LocalTree,
     Lock,
-    LockedBase,
     LockedTarget,
     SourceTree,
     SwhTree,
@@ -29,14 +31,54 @@ from reproc.lock.model import (
     WebTree,
     Wheel,
 )
-from reproc.lock.net import Client
+from reproc.lock.net import Client, host_of, nothing
 from reproc.lock.problem import Problem, attempt, problem
-from reproc.lock.providers import archive, bootstrap, git, image, pypi, swh, web
+from reproc.lock.providers import archive, bootstrap, git, image, purl, pypi, registry, swh, web
 from reproc.lock.store import Store, sha256_of
-from reproc.progress import Progress
+from reproc.progress import Progress, amount
+from reproc.record import record
 
 WORKERS = 8
-Job = Callable[[], None]
+LOCK = "repro.lock"
+"""The file's name, beside the spec."""
+HERE = "local"
+"""The source of what is made of files beside the spec."""
+
+
+@record
+class Job:
+    """Something that is needed, and how to get it; it can be done beside others."""
+
+    source: str
+    """Where it comes from: an archive's or a registry's name, a host."""
+    name: str
+    sha256: str
+    work: Callable[[], None]
+    """Gets it if the store does not hold it; raises `Problem`."""
+    size: int = 0
+    """How many bytes have to come, as far as the lock says."""
+
+
+@record
+class File:
+    """Something that has come."""
+
+    name: str
+    sha256: str
+    size: int
+    """In the store."""
+    source: str
+
+
+@record
+class Fetched:
+    """What has come, and what was there before."""
+
+    files: tuple[File, ...]
+    there: frozenset[str]
+    """The digests of what was needed and there already."""
+    transferred: int
+    """How many bytes came; less than the files have where earlier transfers were taken up again."""
 
 
 def fetch(
@@ -48,16 +90,21 @@ def fetch(
     *,
     site: Site | None = None,
     without: Container[str] = (),
-) -> Outcome[None]:
+) -> Outcome[Fetched]:
     """Puts everything that the lock names for the target into the store, each file digest-checked.
 
     `folder` is the spec's, `without` holds the keys of trees that are not wanted. What is there already is not
-    fetched again.
+    fetched again. The value is what has come, also where something is wrong.
     """
     work = Fetching(store, site or Site(), Client(), progress)
-    found = attempt(lambda: _all(work, lock, target, folder, without))
+
+    def all_of_it() -> Outcome[None]:
+        store.keep(folder / LOCK)
+        return _all(work, lock, target, folder, without)
+
+    found = attempt(all_of_it)
     damaged = (error(codes.STORE_DAMAGED, None, what=f"`{sha256}`") for sha256 in store.damaged)
-    return Outcome(None, (*damaged, *together(found.diagnostics)))
+    return Outcome(work.fetched, (*damaged, *together((*work.client.told, *found.diagnostics))))
 
 
 def fetch_tree(
@@ -85,11 +132,12 @@ def _all(
         version = environment.interpreter.removeprefix("python")
         wheels = (*environment.wheels, *(wheel for each in environment.tools for wheel in each.wheels))
         jobs += (
-            work.wheels((wheel,), version, target.platform, environment.index)
-            for wheel in dict.fromkeys(wheels)
+            work.wheel(wheel, version, target.platform, environment.index) for wheel in dict.fromkeys(wheels)
         )
     jobs += (work.tree(key, tree, folder) for key, tree in target.trees if key not in without)
-    jobs += (work.base(base, target.platform, folder) for base in bases)
+    jobs += (
+        work.base(base, target.platform, folder) for base in bases if not isinstance(base, BootstrapBase)
+    )
     work.run(f"fetching what {target.name} needs", jobs)
     for base in made:
         _make(work, base, lock, target.platform)
@@ -112,83 +160,146 @@ class Fetching:
     site: Site
     client: Client
     progress: Progress
-    _seen: set[str] = field(default_factory=set)
+    _files: list[File] = field(default_factory=list)
+    _there: set[str] = field(default_factory=set)
+    _transferred: int = 0
+
+    @property
+    def fetched(self) -> Fetched:
+        """What has come so far."""
+        files = sorted(self._files, key=lambda file: (file.source, file.name))
+        return Fetched(tuple(files), frozenset(self._there), self._transferred)
 
     def debs(self, debs: Iterable[Deb], archives: Sequence[Archive]) -> Iterator[Job]:
-        """A job for every package that the store does not hold."""
+        """A job for every package."""
         at = {archive.name: archive for archive in archives}
+        roots = {archive.name: self.site.places(archive) for archive in archives}
         for deb in {deb.sha256: deb for deb in debs}.values():
             if deb.archive not in at:
                 raise problem(codes.LOCK_UNREADABLE, None, reason=f"it has no archive `{deb.archive}`")
-            if self.store.path(deb.sha256) is None:
-                yield lambda deb=deb: self._deb(deb, at[deb.archive])  # type: ignore[misc]
+            urls = [f"{root}/{_quoted(deb.path)}" for root in roots[deb.archive]]
+            yield self._download(deb.archive, deb.filename, deb.sha256, deb.size, urls)
 
-    def _deb(self, deb: Deb, archive: Archive) -> None:
-        addresses = [f"{root}/{_quoted(deb.path)}" for root in self.site.places(archive)]
-        self.client.download(addresses, deb.sha256, self.store, f"`{deb.filename}`")
-        self.progress.note(deb.filename)
+    def _download(self, source: str, name: str, sha256: str, size: int, urls: Sequence[str]) -> Job:
+        def work() -> None:
+            if self.store.path(sha256) is None:
+                self.client.download(urls, sha256, self.store, f"`{name}`")
 
-    def wheels(self, wheels: Sequence[Wheel], version: str, platform: str, index: str | None = None) -> Job:
-        """A job for some wheels of one environment."""
+        return Job(source, name, sha256, work, size)
 
-        def job() -> None:
-            pypi.fetch(wheels, version, platform, self.client, self.site, self.store, index)
+    def wheel(self, wheel: Wheel, version: str, platform: str, index: str | None = None) -> Job:
+        """A job for a distribution of one environment."""
 
-        return job
+        def work() -> None:
+            pypi.fetch((wheel,), version, platform, self.client, self.site, self.store, index)
 
-    def base(self, base: LockedBase, platform: str, folder: Path) -> Job:
+        source = host_of(index) if index else "pypi"
+        return Job(source, wheel.filename, wheel.sha256, work, wheel.size)
+
+    def base(self, base: ImageBase | ArchiveBase, platform: str, folder: Path) -> Job:
         """A job for the root file system of an image or an archive."""
+        if isinstance(base, ImageBase):
+            return self._image(base, platform)
 
-        def job() -> None:
-            match base:
-                case ImageBase():
-                    if self.store.path(base.rootfs) is None:
-                        image.fetch(base, platform, self.client, self.site, self.store)
-                case ArchiveBase():
-                    if self.store.path(base.rootfs) is None:
-                        archive.fetch(base, folder, platform, self.store)
-                case BootstrapBase():
-                    pass  # it is made of packages, once they are there
+        def work() -> None:
+            if self.store.path(base.rootfs) is None:
+                archive.fetch(base, folder, platform, self.store)
 
-        return job
+        return Job(HERE, base.path, base.rootfs, work)
+
+    def _image(self, base: ImageBase, platform: str) -> Job:
+        def work() -> None:
+            if self.store.path(base.rootfs) is None:
+                image.fetch(base, platform, self.client, self.site, self.store)
+
+        return Job(registry.parsed(base.reference, None).registry, base.reference, base.rootfs, work)
 
     def tree(self, key: str, tree: SourceTree, folder: Path) -> Job:
         """A job for the archive of a source tree."""
 
-        def job() -> None:
+        def work() -> None:
             match tree:
                 case LocalTree():
                     again(tree, folder, self.store)
+                case _ if self.store.path(tree.sha256) is not None:
+                    pass
                 case GitTree():
-                    if self.store.path(tree.sha256) is None:
-                        git.fetch(tree, self.store, self.client)
-                        self.progress.note(key)
+                    git.fetch(tree, self.store, self.client)
                 case WebTree():
-                    if self.store.path(tree.sha256) is None:
-                        web.fetch(tree, self.client, self.store, self.site)
-                        self.progress.note(key)
+                    web.fetch(tree, self.client, self.store, self.site)
                 case SwhTree():
                     swh.fetch(tree, self.client, self.site, self.store)
 
-        return job
+        size = sum(each.size for each in tree.downloads) if isinstance(tree, WebTree) else 0
+        return Job(_source(tree), key, tree.sha256, work, size)
 
     def run(self, title: str, jobs: Sequence[Job]) -> None:
         """Runs the jobs side by side; raises one `Problem` with everything that went wrong."""
         if not jobs:
             return
-        with self.progress.task(title), workers() as pool:
-            found = [outcome.diagnostics for outcome in pool.map(_attempted, jobs)]
+        missing = {job.sha256: job for job in jobs if not self.store.place(job.sha256).exists()}
+        meter = Meter(self.progress, sum(job.size for job in missing.values()))
+        self.client.arrived = meter.add
+        try:
+            with self.progress.task(title), workers() as pool:
+                found = [outcome.diagnostics for outcome in pool.map(self._done, jobs)]
+        finally:
+            self.client.arrived = nothing
+            self._transferred += meter.came
         diagnostics = together(d for each in found for d in each)
         if diagnostics:
             raise Problem(*diagnostics)
 
+    def _done(self, job: Job) -> Outcome[None]:
+        def work() -> Outcome[None]:
+            place = self.store.place(job.sha256)
+            before = place.stat() if place.exists() else None
+            job.work()
+            after = place.stat()
+            if before is not None and os.path.samestat(before, after):
+                self._there.add(job.sha256)
+            else:
+                self._files.append(File(job.name, job.sha256, after.st_size, job.source))
+                self.progress.note(job.name)
+            return Outcome(None)
 
-def _attempted(job: Job) -> Outcome[None]:
-    def work() -> Outcome[None]:
-        job()
-        return Outcome(None)
+        return attempt(work)
 
-    return attempt(work)
+
+def _source(tree: SourceTree) -> str:
+    """Where a tree comes from: a registry's name, or a host."""
+    match tree:
+        case LocalTree():
+            return HERE
+        case GitTree():
+            return host_of(tree.url)
+        case SwhTree():
+            return "swh"
+        case WebTree():
+            first = tree.downloads[0].urls[0]
+            package = first.removeprefix(purl.SCHEME)
+            return package.partition("/")[0] if package != first else host_of(first)
+
+
+class Meter:
+    """Says how much has come, and how fast, a few times a second."""
+
+    def __init__(self, progress: Progress, total: int) -> None:
+        self.progress, self.total = progress, total
+        self.came = 0
+        self._guard = threading.Lock()
+        self._start = self._told = time.monotonic()
+
+    def add(self, size: int) -> None:
+        """Counts bytes; any thread may."""
+        now = time.monotonic()
+        with self._guard:
+            self.came += size
+            if now - self._told < 0.2:
+                return
+            self._told = now
+            text = f"{amount(self.came)}{f' of {amount(self.total)}' if self.came <= self.total else ''}"
+        self.progress.status(f"{text}, {amount(self.came / (now - self._start))}/s")
 
 
 @contextmanager

@@ -64,6 +64,10 @@ def host_of(url: str) -> str:
     return f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname or url
 
 
+def nothing(size: int) -> None:
+    """What is done about bytes that came where nobody wants to know."""
+
+
 class _Arriving:
     """What has come of a file so far; its digest grows with it, so that nothing is read twice."""
 
@@ -107,7 +111,7 @@ class Client:
     attempts: int = 5
     timeout: tuple[float, float] = (10.0, 60.0)
     """Seconds to connect, seconds without a byte."""
-    arrived: Callable[[int], None] = lambda size: None
+    arrived: Callable[[int], None] = nothing
     """Told how many bytes have come, whenever some have; by several threads."""
     told: list[Diagnostic] = field(default_factory=list)
     """Warnings about addresses that gave something else than what was asked for."""

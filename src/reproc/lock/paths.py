@@ -1,4 +1,4 @@
-"""Where the locked trees stand below `inputs/`, as recipes and the store agree on it."""
+"""Where the locked trees and bases stand below `inputs/`, as recipes and the store agree on it."""
 
 from __future__ import annotations
 
@@ -14,3 +14,8 @@ def tree_path(key: str) -> str:
     if kind in ("file", "patch"):
         name = hashlib.sha256(name.encode()).hexdigest()[:16]
     return f"trees/{kind}-{name}.tar"
+
+
+def further_base(name: str) -> str:
+    """Where another base of builds stands, below `inputs/`."""
+    return f"bases/{name}.tar"

@@ -10,7 +10,7 @@ from typing import TypeAlias
 from reproc import catalog
 from reproc.catalog import Toolchain
 from reproc.check import CheckedSpec, Target, place_of_python
-from reproc.check.tools import archived, runtime_packages, tools_in_image, tools_of
+from reproc.check.tools import archived, runtime_packages, runtime_releases, tools_in_image, tools_of
 from reproc.diagnostics import Diagnostic, Outcome, error
 from reproc.diagnostics.codes import rules as codes
 from reproc.folder import Folder, OutsideFolder
@@ -336,7 +336,8 @@ def _apt(target: Target) -> tuple[AptRequest, ...]:
     below: str | None = None
     runtime = _items(runtime_packages(target), target.origin)
     if target.packages or runtime:
-        layers.append(AptRequest(SYSTEM, None, (*target.packages, *runtime), target.recommends))
+        asked = (*target.packages, *runtime)
+        layers.append(AptRequest(SYSTEM, None, asked, target.recommends, runtime_releases(target)))
         below = SYSTEM
     toolsets: dict[str, AptRequest] = {}
     for build in target.builds:

@@ -102,8 +102,8 @@ class _Reader:
                 known = ", ".join(f"`{each}`" for each in SYMBOLIC)
                 wrong.append(self._unknown(name, SYMBOLIC, f'{known}, and hosts such as `"zenodo.org"`'))
             elif not isinstance(listed, list) or not listed or not all(map(is_address, listed)):
-                reason = f"`{name}` takes an address, or a list of addresses, that begin with `https://`"
-                wrong.append(self._refused(name, f"{reason}, `http://` or `file://`"))
+                reason = f"`{name}` takes addresses that begin with `https://`, `http://` or `file://`"
+                wrong.append(self._refused(name, f"{reason}: one, or a list"))
             else:
                 found[name] = tuple(each.rstrip("/") for each in listed)
         if wrong:

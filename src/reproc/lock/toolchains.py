@@ -10,10 +10,14 @@ from collections.abc import Iterator, Sequence
 
 from reproc import catalog
 from reproc.catalog import Release
+from reproc.lock import archives as places
 from reproc.lock.debian.control import Package
 from reproc.lock.debian.index import Index, Universe
+from reproc.lock.debian.release import keyrings
 from reproc.lock.providers.apt import Archives
-from reproc.lock.requests import AptRequest
+from reproc.lock.requests import AptRequest, SourceRequest
+from reproc.record import replace
+from reproc.source import SourceFile, Span
 
 
 def beside(
@@ -31,15 +35,37 @@ def _widened(archives: Archives, base: Universe, release: Release, names: Sequen
     """The base's universe and, of each further release in turn, what is in none before."""
     # the newest first: of a name that two of them have it is the newer one's
     for other in reversed(
-        [each for each in catalog.releases(release.distribution) if each.codename in names]
+        [each for each in catalog.every_release(release.distribution) if each.codename in names]
     ):
-        indexes = archives.universe(other, base.architecture).indexes
+        indexes = _offered(archives, other, base.architecture).indexes
         base = Universe(base.architecture, (*base.indexes, *(Beside(index, base) for index in indexes)))
     return base
 
 
+def _offered(archives: Archives, release: Release, architecture: str) -> Universe:
+    """What a release has; of one that has left the archive, its last state, or that of an earlier day that is meant."""
+    if release.snapshot is None:
+        return archives.universe(release, architecture)
+    meant = places.moment(archives.now) if archives.past else release.snapshot
+    key = b"".join(path.read_bytes() for path in keyrings(release.distribution, archives.site.keyrings))
+    sources = [
+        SourceRequest(
+            places.snapshot_address(archive, min(meant, release.snapshot)),
+            key,
+            suite,
+            places.COMPONENTS[archive],
+            _NOWHERE,
+        )
+        for archive, suite in release.suites
+    ]
+    return archives.universe(replace(release, suites=()), architecture, sources)
+
+
+_NOWHERE = Span(SourceFile("", ""), 0, 0)
+
+
 class Beside(Index):
-    """A `Packages` file without the names that a universe has already."""
+    """A `Packages` file without the names that a universe has already, or has packages that provide them."""
 
     def __init__(self, index: Index, base: Universe) -> None:
         self.archive = index.archive
@@ -51,7 +77,8 @@ class Beside(Index):
         return self._index.names - self._base.names
 
     def named(self, name: str) -> Iterator[Package]:
-        if name not in self._base.names:
+        # libgcc1 of jessie is libgcc-s1's today
+        if name not in self._base.names and not self._base.providers(name):
             yield from self._index.named(name)
 
     def providing(self, name: str) -> Iterator[Package]:

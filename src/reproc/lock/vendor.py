@@ -10,7 +10,7 @@ from reproc.diagnostics.codes import lock as codes
 from reproc.diagnostics.diagnostic import Diagnostic, Outcome, error
 from reproc.graph import INPUTS, Input
 from reproc.lock.model import ArchiveBase, BootstrapBase, Deb, ImageBase, LockedBase, LockedTarget
-from reproc.lock.paths import tree_path
+from reproc.lock.paths import further_base, tree_path
 from reproc.lock.problem import of_system
 from reproc.lock.store import Store, sha256_of
 
@@ -34,11 +34,6 @@ def inputs(target: LockedTarget, without: Container[str] = ()) -> tuple[Input, .
             found += (Input(f"{folder}/{wheel.filename}", wheel.sha256) for wheel in tools.wheels)
     found += (Input(tree_path(key), tree.sha256) for key, tree in target.trees if key not in without)
     return tuple(sorted(found, key=lambda each: each.path))
-
-
-def further_base(name: str) -> str:
-    """Where another base of builds stands, below `inputs/`."""
-    return f"bases/{name}.tar"
 
 
 def base_digest(base: LockedBase) -> str:

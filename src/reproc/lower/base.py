@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from reproc.graph import INPUTS, Base, Image, Rootfs, SetEnv, Stage, Step
 from reproc.lock.model import ArchiveBase, BootstrapBase, ImageBase
+from reproc.lock.paths import further_base
 from reproc.lock.requests import SYSTEM, ArchiveRequest, BootstrapRequest, layer_on
-from reproc.lock.vendor import further_base
 from reproc.lower.environment import changed
 from reproc.lower.plan import Shape
 from reproc.lower.work import Work, first

@@ -16,6 +16,11 @@ from reproc.target.quoting import words
 
 ARCHIVES = "/opt/reproc/toolchains"
 """Where tool chains lie that come as archives."""
+_PLATFORMS = {
+    "linux/amd64": ("amd64", "x86_64-linux-gnu"),
+    "linux/arm64": ("arm64", "aarch64-linux-gnu"),
+}
+"""Debian's names for a platform's architecture, and for its folders (wiki.debian.org/Multiarch/Tuples)."""
 
 
 def build_stage(work: Work, stage: BuildStage, earlier: list[Stage]) -> Stage:
@@ -64,15 +69,31 @@ def tool_steps(work: Work, layer: str, tools: tuple[catalog.Toolchain, ...], ori
             steps.append(work.unpacked(f"toolchain {tool.key}", f"{ARCHIVES}/{tool.key}", origin))
             lines += _linked_programs(tool, tool.archive)
         else:
-            lines += _linked_commands(tool)
+            lines += _linked_commands(tool, work.target.platform)
     lines += (line for tool in tools for line in _asked(tool))
     return [*steps, Run(f"commands of {names}", tuple(lines), origin=origin)]
 
 
-def _linked_commands(tool: catalog.Toolchain) -> list[str]:
+def _linked_commands(tool: catalog.Toolchain, platform: str) -> list[str]:
     directory = f"{TOOLS_DIRECTORY}/{tool.key}"
-    links = [f"ln -s {quote(path)} {quote(f'{directory}/{name}')}" for name, path in tool.commands]
-    return [f"mkdir -p {directory}", *links]
+    commands = [(name, _on(path, platform)) for name, path in tool.commands]
+    links = [f"ln -s {quote(path)} {quote(f'{directory}/{name}')}" for name, path in commands]
+    # so that `$GCC_HOME/bin/gcc` is there, wherever the distribution has put it
+    beside = [] if tool.home else [f"ln -s . {directory}/bin"]
+    return [f"mkdir -p {directory}", *links, *beside]
+
+
+def _on(path: str, platform: str) -> str:
+    """A path of the catalogue on a platform."""
+    name, triplet = _PLATFORMS[platform]
+    return path.replace("{architecture}", name).replace("{triplet}", triplet)
+
+
+def _home(tool: catalog.Toolchain, platform: str) -> str:
+    """What `NAME_HOME` says."""
+    if tool.archive is not None:
+        return f"{ARCHIVES}/{tool.key}"
+    return _on(tool.home, platform) if tool.home else f"{TOOLS_DIRECTORY}/{tool.key}"
 
 
 def _linked_programs(tool: catalog.Toolchain, parts: catalog.Archived) -> list[str]:
@@ -119,11 +140,12 @@ def _asked(tool: catalog.Toolchain) -> tuple[str, ...]:
     """Lines that end the build unless the tool says itself that it has the version it should have."""
     if not tool.asks:
         return ()
-    command = quote(f"{TOOLS_DIRECTORY}/{tool.key}/{tool.variables[0][1]}")
+    program, *options = tool.asks
     said = quote(f"reproc: {tool.name} should be {tool.version}, and says that it is")
+    wanted = f"*{quote(f'{tool.says}{tool.version}')}[!0-9]*" if tool.says else f"{tool.version}.*"
     return (
-        f"found=$({command} {words(*tool.asks)})",
-        f'case "$found." in {tool.version}.*) ;; *) echo {said} "$found" >&2; exit 1 ;; esac',
+        f"found=$({quote(f'{TOOLS_DIRECTORY}/{tool.key}/{program}')} {words(*options)})",
+        f'case "$found." in {wanted}) ;; *) echo {said} "$found" >&2; exit 1 ;; esac',
     )
 
 
@@ -135,8 +157,7 @@ def scripts(work: Work, build: model.Build, seen: dict[str, str]) -> list[Step]:
     own = {**seen, "PATH": ":".join((*directories, seen["PATH"]))}
     for tool in tools:
         own |= {name: f"{TOOLS_DIRECTORY}/{tool.key}/{command}" for name, command in tool.variables}
-        if tool.archive is not None:
-            own[f"{tool.name.upper()}_HOME"] = f"{ARCHIVES}/{tool.key}"
+        own[f"{tool.name.upper()}_HOME"] = _home(tool, target.platform)
     own = apply(target.environment, ("build",), own)
     own = apply(build.env.entries if build.env else (), ("both", "build"), own)
     return [

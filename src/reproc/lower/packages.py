@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from reproc import catalog
 from reproc.diagnostics import Diagnostic, error
 from reproc.diagnostics.codes import build as codes
 from reproc.graph import MOUNT, Run, WriteFile
@@ -191,6 +192,11 @@ def needing_lock(request: TargetRequest) -> Iterator[Diagnostic]:
             yield error(codes.PYTHON_WITHOUT_LOCK, python.requirements[0].origin, what="binary no")
     for source in request.sources:
         yield error(codes.SOURCE_WITHOUT_LOCK, source.origin)
+    known = catalog.every_release(request.base.distribution or "")
+    left = {each.codename for each in known if each.snapshot}
+    for layer in request.apt:
+        if left & {*layer.beside}:
+            yield error(codes.SOURCE_WITHOUT_LOCK, layer.packages[0].origin)
 
 
 def day(epoch: int) -> str:

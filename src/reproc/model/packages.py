@@ -35,9 +35,8 @@ _COVERS = {
     "gcc": ("c", "c++"),
     "clang": ("c", "c++"),
     "gfortran": ("fortran",),
-    "openmpi": ("mpi",),
-    "mpich": ("mpi",),
 }
+_MPI = ("openmpi", "mpich")
 
 
 @record(kw_only=True)
@@ -55,7 +54,9 @@ class Toolchain(Block):
         default=False,
     )
     languages: tuple[str, ...] = many(
-        "languages", l.choice("c", "c++", "fortran"), "languages to install; C and C++ if not given"
+        "languages",
+        l.choice("c", "c++", "fortran"),
+        "languages to install; C and C++ if not given, of an MPI all",
     )
     at: str | None = once(
         "at", l.choice("build", "run"), "whether all of it is in the image, or only what kept programs need"
@@ -78,9 +79,15 @@ class Toolchain(Block):
     )
 
     @property
+    def parts(self) -> tuple[str, ...]:
+        """The languages that it is installed for; a tool of another kind is a kind of its own."""
+        every = ("c", "c++", "fortran") if self.name.text in _MPI else (self.name.text,)
+        return self.languages or _COVERS.get(self.name.text, every)
+
+    @property
     def covers(self) -> tuple[str, ...]:
-        """The languages that it is for; a tool of another kind is a kind of its own."""
-        return self.languages or _COVERS.get(self.name.text, (self.name.text,))
+        """What it is the default for: languages, or its kind."""
+        return ("mpi",) if self.name.text in _MPI else self.parts
 
 
 @record(kw_only=True)

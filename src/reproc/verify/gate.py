@@ -30,6 +30,8 @@ from reproc.verify.plan import Access
 
 _CERTIFICATES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT")
 _CHUNK = 1 << 16
+_PASSED_ON = ("Range", "If-Range", "Accept", "Content-Type", "Content-Encoding", "Git-Protocol")
+"""Headers of a question that change its answer."""
 
 
 def needed(lock: Lock, site: Site) -> bool:
@@ -121,6 +123,17 @@ class _Answer(BaseHTTPRequestHandler):
         except (Unreachable, NotServed) as failure:
             self.send_error(HTTPStatus.BAD_GATEWAY, explain=failure.reason)
 
+    def do_POST(self) -> None:
+        """Passes a question on: git asks by `POST` for what it fetches."""
+        content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if not self.path.startswith("http://") or self.path.startswith(f"{self.server.url}/"):
+            self.send_error(HTTPStatus.METHOD_NOT_ALLOWED)
+            return
+        try:
+            self._passed_on(self.server.mirrored(self.path), content)
+        except (Unreachable, NotServed) as failure:
+            self.send_error(HTTPStatus.BAD_GATEWAY, explain=failure.reason)
+
     def _own(self, path: list[str]) -> None:
         match path:
             case ["simple", name, *_]:
@@ -150,10 +163,11 @@ class _Answer(BaseHTTPRequestHandler):
         with path.open("rb") as file:
             shutil.copyfileobj(file, self.wfile, _CHUNK)
 
-    def _passed_on(self, url: str) -> None:
+    def _passed_on(self, url: str, content: bytes | None = None) -> None:
         asked = {"Accept-Encoding": "identity"}
-        asked |= {name: self.headers[name] for name in ("Range", "If-Range") if name in self.headers}
-        with self.server.client.request(url, asked, stream=True) as answer:
+        asked |= {name: self.headers[name] for name in _PASSED_ON if name in self.headers}
+        post = content is not None
+        with self.server.client.request(url, asked, stream=True, post=post, content=content) as answer:
             kept = ("Content-Type", "Content-Length", "Content-Range", "Last-Modified")
             headers = {name: answer.headers[name] for name in kept if name in answer.headers}
             whole = "Content-Length" in headers

@@ -90,7 +90,7 @@ def _plain(tool: Toolchain) -> Iterator[Diagnostic]:
 def _packaged(tool: Toolchain, release: catalog.Release, on: Span | None) -> Iterator[Diagnostic]:
     """What is wrong with a tool chain for a release; `on` is where a build names that as its base."""
     name = tool.name.text
-    if catalog.toolchain(name, tool.version, tool.covers, release) is not None:
+    if catalog.toolchain(name, tool.version, tool.parts, release) is not None:
         return
     where = f"{release.distribution} {release.codename}"
     offers = catalog.toolchain_offers(name, release)

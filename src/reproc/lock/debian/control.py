@@ -87,6 +87,10 @@ class Package:
         return self.fields.get("essential") == "yes"
 
     @property
+    def important(self) -> bool:
+        return "yes" in (self.fields.get("important"), self.fields.get("protected"))
+
+    @property
     def priority(self) -> int:
         return PRIORITIES.get(self.fields.get("priority", "optional"), 0)
 
@@ -100,6 +104,10 @@ class Package:
         return relations(self.fields.get("recommends", ""))
 
     @cached_property
+    def suggests(self) -> tuple[Group, ...]:
+        return relations(self.fields.get("suggests", ""))
+
+    @cached_property
     def provides(self) -> tuple[Relation, ...]:
         return tuple(group[0] for group in relations(self.fields.get("provides", "")))
 
@@ -109,6 +117,16 @@ class Package:
         return tuple(
             group[0] for name in ("conflicts", "breaks") for group in relations(self.fields.get(name, ""))
         )
+
+    @cached_property
+    def source(self) -> tuple[str, str]:
+        """Name and version of what it was built from."""
+        name, _, number = self.fields.get("source", self.name).partition(" ")
+        return name, number.strip("() ") or self.version
+
+    def refuses(self, other: Package, native: str) -> bool:
+        """Whether it says that it may not be beside that one."""
+        return any(other.answers(r, native) or other.stands_in(r, native) for r in self.excludes)
 
     def answers(self, relation: Relation, native: str) -> bool:
         """Whether its own name and version satisfy a dependency."""

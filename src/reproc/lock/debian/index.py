@@ -130,13 +130,13 @@ class Universe:
             newest = (p for other in names if (p := self.newest(other)) is not None)
             providing = [p for p in newest if any(r.name == name for r in p.provides)]
             if len(providing) > 1:
-                providing.sort(key=lambda p: (-p.priority, *(-place for place in self._mentioned(p.name))))
+                providing.sort(key=lambda p: (-p.priority, *(-place for place in self.number(p.name))))
             found = tuple(providing)
             self._providers[name] = found
         return found
 
-    def _mentioned(self, name: str) -> tuple[int, int]:
-        """Where a name stands for the first time: which index, and where in it."""
+    def number(self, name: str) -> tuple[int, int]:
+        """Where a name stands for the first time: which index, and where in it. apt numbers names in this order."""
         found = ((number, index.mention(name)) for number, index in enumerate(self._indexes))
         return next(
             ((number, place) for number, place in found if place is not None), (len(self._indexes), 0)

@@ -45,12 +45,14 @@ def keyrings(distribution: str, folders: Sequence[Path]) -> tuple[Path, ...]:
     return found
 
 
-def verified(content: bytes, keys: Sequence[Path], archive: str, suite: str) -> InRelease:
-    """What the file says, its signature having been checked; raises `Problem`."""
+def verified(
+    content: bytes, keys: Sequence[Path], archive: str, suite: str, signature: bytes | None = None
+) -> InRelease:
+    """What the file says, its signature, in it or beside it, having been checked; raises `Problem`."""
     if shutil.which("gpgv"):
-        signed = _gpgv(content, keys)
+        signed = _gpgv(content, keys, signature)
     elif shutil.which("sqv"):
-        signed = _sqv(content, keys)
+        signed = _sqv(content, keys, signature)
     else:
         raise problem(
             codes.TOOL_MISSING,
@@ -64,7 +66,7 @@ def verified(content: bytes, keys: Sequence[Path], archive: str, suite: str) -> 
     return _read(signed, digest(content))
 
 
-def _gpgv(content: bytes, keys: Sequence[Path]) -> bytes | str:
+def _gpgv(content: bytes, keys: Sequence[Path], signature: bytes | None) -> bytes | str:
     """The text that a good signature covers, or what the verifier says against it.
 
     A signature by a key that has expired since counts: old releases are signed by nothing else.
@@ -72,8 +74,13 @@ def _gpgv(content: bytes, keys: Sequence[Path]) -> bytes | str:
     options = [option for key in keys for option in ("--keyring", str(key.absolute()))]
     with tempfile.TemporaryDirectory(prefix="reproc-gpgv-") as home:
         covered = Path(home, "covered")
+        files = ["--output", str(covered), "-"]
+        if signature is not None:
+            Path(home, "signature").write_bytes(signature)
+            covered.write_bytes(content)
+            files = [str(Path(home, "signature")), str(covered)]
         done = subprocess.run(
-            ["gpgv", "--homedir", home, "--status-fd", "1", *options, "--output", str(covered), "-"],
+            ["gpgv", "--homedir", home, "--status-fd", "1", *options, *files],
             input=content,
             capture_output=True,
             check=False,
@@ -85,8 +92,8 @@ def _gpgv(content: bytes, keys: Sequence[Path]) -> bytes | str:
         return covered.read_bytes()
 
 
-def _sqv(content: bytes, keys: Sequence[Path]) -> bytes | str:
-    parts = _parted(content)
+def _sqv(content: bytes, keys: Sequence[Path], beside: bytes | None) -> bytes | str:
+    parts = _parted(content) if beside is None else (content, beside)
     if parts is None:
         return "it is not a clear-signed text"
     text, signature = parts

@@ -141,13 +141,15 @@ class Archives:
         key = thirdparty.keyring(source.key)
         if key is None:
             raise problem(codes.BAD_KEY, source.origin, address=source.address)
-        root = self.site.mirror(suite.archive) or source.address
         flat = source.suite.endswith("/")
-        folder = f"{root}/{source.suite.lstrip('./')}" if flat else f"{root}/dists/{source.suite}/"
+        below = source.suite.lstrip("./") if flat else f"dists/{source.suite}/"
+        # a mirror of it, or else its address, whose host may have a mirror, too
+        roots = self.site.mirrors(suite.archive) or self.site.around(source.address)
+        folders = [f"{root}/{below}" for root in roots]
         with TemporaryDirectory(prefix="reproc-key-") as place:
             Path(place, "key.gpg").write_bytes(key)
             try:
-                signed = self._signed(suite, [folder], [Path(place, "key.gpg")])
+                signed = self._signed(suite, folders, [Path(place, "key.gpg")])
             except Problem as trouble:
                 raise Problem(
                     *(replace(each, span=source.origin) for each in trouble.diagnostics)
@@ -161,13 +163,22 @@ class Archives:
         names = [
             "Packages" if flat else f"{each}/binary-{suite.architecture}/Packages" for each in components
         ]
-        return signed.sha256, self._indexes(suite, signed, [folder], names)
+        return signed.sha256, self._indexes(suite, signed, folders, names)
 
     def _signed(self, suite: _Suite, folders: Sequence[str], keys: Sequence[Path]) -> releases.InRelease:
         shown = suite.address or suite.archive
-        found = self.client.get(
-            [f"{folder}InRelease" for folder in folders], f"the suite `{suite.name}` of `{shown}`"
-        )
+        what = f"the suite `{suite.name}` of `{shown}`"
+        try:
+            found = self.client.get([f"{folder}InRelease" for folder in folders], what)
+        except Problem as trouble:
+            if trouble.diagnostics[0].code is not codes.NOT_SERVED:
+                raise
+            try:  # Debian's releases before buster are signed in a file of its own
+                found = self.client.get([f"{folder}Release" for folder in folders], what)
+                signature = self.client.get([f"{folder}Release.gpg" for folder in folders], what)
+            except Problem:
+                raise trouble from trouble
+            return releases.verified(found, keys, shown, suite.name, signature)
         return releases.verified(found, keys, shown, suite.name)
 
     def _indexes(
