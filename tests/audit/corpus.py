@@ -31,7 +31,7 @@ FEATURES = (
         "sse3",
         "sse3",
         "x86-64",
-        "__m128d v = _mm_set1_pd(n); v = _mm_hadd_pd(v, v); return (int)v[0] + a[0];",
+        "__m128i v = _mm_lddqu_si128((void *)a); return _mm_cvtsi128_si32(_mm_add_epi32(v, v)) + n;",
     ),
     Feature(
         "ssse3", "ssse3", "x86-64", "__m128i v = _mm_loadu_si128((void *)a); return _mm_abs_epi32(v)[0] + n;"
@@ -78,6 +78,23 @@ FEATURES = (
         "__m512i v = _mm512_loadu_si512(a); return _mm512_reduce_add_epi32(_mm512_mullo_epi32(v, v)) + n;",
     ),
 )
+
+MNEMONICS = {
+    "sse3": "lddqu",
+    "ssse3": "pabsd",
+    "sse4_1": "pmulld",
+    "sse4_2": "crc32",
+    "popcnt": "popcnt",
+    "avx": "vaddps",
+    "avx2": "vpaddd",
+    "fma": "vfmadd",
+    "f16c": "vcvtph2ps",
+    "bmi1": "andn",
+    "bmi2": "pdep",
+    "abm": "lzcnt",
+    "avx512f": "zmm",
+}
+"""What a disassembler shows of each feature: compilers may find another way."""
 
 _KERNEL = """
 __attribute__((noinline, target("{gcc}"))) static int fast(const int *a, int n) {{ {body} }}

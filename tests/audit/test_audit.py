@@ -84,6 +84,16 @@ def test_programs_are_told_apart(feature: str, shape: str, tmp_path: Path) -> No
     assert not wrong
 
 
+def test_the_corpus_holds_what_it_says(tmp_path: Path) -> None:
+    """By another disassembler than the audit's."""
+    for feature in corpus.FEATURES:
+        for way in ("direct", "builtin"):
+            text = corpus.source(feature, way, "library")
+            path = corpus.compiled(tmp_path, f"{feature.name}{way}", text, *corpus.SHAPES["library"])
+            shown = subprocess.run(["objdump", "-d", path], capture_output=True, text=True, check=True).stdout
+            assert corpus.MNEMONICS[feature.name] in shown, (feature.name, way)
+
+
 @pytest.mark.parametrize("way", ["direct", "pointer", "after a test"])
 def test_a_static_program_is_more_than_its_c_library(way: str, tmp_path: Path) -> None:
     (feature,) = (each for each in corpus.FEATURES if each.name == "avx2")

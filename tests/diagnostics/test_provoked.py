@@ -27,7 +27,7 @@ ABOUT_THE_TABLE = (TESTS / "diagnostics", TESTS / "cli/test_explain.py")
 MAKERS = frozenset({"error", "problem", "Diagnostic"})
 """Calls that make a diagnostic."""
 SHOWN = re.compile(r"\[([EW][0-9]{4})\]")
-NUMBER = re.compile(r"\[?([EW][0-9]{4})(?=\]| |$)")
+NUMBER = re.compile(r"(?:error|warning)?\[?([EW][0-9]{4})(?=\]| |$)")
 
 
 @cache

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import tarfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -23,15 +23,17 @@ ENGINES = ["docker", "singularity"]
 SPECS = Path(__file__).parents[2] / "specs"
 
 
-def verified(project: Path, reproc: Reproc, expected: int = 0) -> dict[str, Any]:
+def verified(
+    project: Path, reproc: Reproc, expected: int = 0, engines: Sequence[str] = ENGINES
+) -> dict[str, Any]:
     """The report of locking and verifying a project."""
     locked = reproc("lock", project)
     assert locked.returncode == 0, locked.stderr
-    done = reproc("verify", project)
+    done = reproc("verify", project, *(f"--engine={each}" for each in engines))
     assert done.returncode == expected, done.stderr[-4000:] + done.stdout
     report: dict[str, Any] = json.loads((project / ".reproc" / "report.json").read_text(encoding="utf-8"))
     rows = report["targets"][0]["engines"]
-    assert [row["engine"] for row in rows if row["build"]] == ENGINES
+    assert [row["engine"] for row in rows if row["build"]] == list(engines)
     return report
 
 
@@ -255,9 +257,9 @@ def test_every_kind_of_tool_chain(tmp_path: Path, reproc: Reproc) -> None:
     for name, text in SOURCES.items():
         (tmp_path / "src" / name).write_text(text.lstrip())
     (tmp_path / "repro.spec").write_text(KINDS.lstrip())
-    report = verified(tmp_path, reproc)
-    assert report["summary"] == {"passed": 14, "failed": 0, "skipped": 0}
-    assert [audit["status"] for audit in audits(report, "libraries")] == ["passed", "passed"]
+    report = verified(tmp_path, reproc, engines=["docker"])
+    assert report["summary"] == {"passed": 7, "failed": 0, "skipped": 0}
+    assert [audit["status"] for audit in audits(report, "libraries")] == ["passed"]
     for made in producers(report):
         assert "11.3.0" in made["/opt/mpich/bin/ranks-mpich"]
 

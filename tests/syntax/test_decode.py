@@ -83,4 +83,4 @@ def test_size() -> None:
     (problem,) = outcome.diagnostics
     assert problem.code is codes.TOO_LARGE
     assert str(problem.span) == "repro.spec:1:1"
-    assert problem.message == "the file has 4194305 bytes, more than the 4194304 that a spec may have"
+    assert problem.message == "the file is larger than the 4194304 bytes that a spec may have"

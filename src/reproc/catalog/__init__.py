@@ -170,7 +170,10 @@ def archived_toolchain(name: str, version: str, languages: tuple[str, ...], part
     made = _made(name, version, languages)
     # what it lacks of its own: the C library's headers, an assembler, a linker
     packages = () if parts.sysroot else ("binutils", "libc6-dev")
-    return replace(made, packages=packages, commands=(), archive=parts)
+    # what Debian has changed of old ones does not hold for others
+    asks = tuple(table("toolchains.toml")[name]["asks"])
+    says = made.says if asks == made.asks else ""
+    return replace(made, packages=packages, commands=(), asks=asks, says=says, archive=parts)
 
 
 def _made(name: str, version: str, languages: tuple[str, ...]) -> Toolchain:

@@ -12,9 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import field
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from reproc.lock import settings
 from reproc.lock.model import Archive
 from reproc.record import record, replace
 
@@ -74,7 +72,7 @@ class Site:
 
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     apt: Path = Path("/etc/apt")
-    configuration: Path = settings.FOR_ALL
+    configuration: Path = Path("/etc/reproc/config.toml")
     """The file for all users; where the others are, the environment says."""
 
     def mirrors(self, name: str) -> tuple[str, ...]:
@@ -85,6 +83,8 @@ class Site:
         variable = mirror_variable(name)
         if named := self.environment.get(variable, "").split():
             return tuple(each.rstrip("/") for each in named)
+        from reproc.lock import settings
+
         found = settings.mirrors(self.environment, self.configuration)
         return next((each for key, each in found.items() if mirror_variable(key) == variable), ())
 
@@ -102,6 +102,8 @@ class Site:
 
     def around(self, url: str) -> tuple[str, ...]:
         """Everywhere that a file may be had from: the mirrors of its host, then where its address says."""
+        from urllib.parse import urlsplit
+
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             return (url,)
@@ -189,11 +191,15 @@ def _deb822(text: str) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 
 def _usable(uri: str) -> bool:
+    from urllib.parse import urlsplit
+
     return urlsplit(uri).scheme in ("http", "https", "file")
 
 
 def _archive(uri: str, suites: tuple[str, ...]) -> str | None:
     """Which of the known archives an address serves."""
+    from urllib.parse import urlsplit
+
     last = urlsplit(uri).path.rpartition("/")[2]
     if last in COMPONENTS:
         return last

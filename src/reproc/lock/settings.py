@@ -8,24 +8,23 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from reproc.diagnostics.codes import lock as codes
 from reproc.diagnostics.suggest import nearest
 from reproc.lock.problem import Problem, problem
 from reproc.source import SourceFile, Span
 
-FOR_ALL = Path("/etc/reproc/config.toml")
 MIRRORS = "mirrors"
 SYMBOLIC = (
     "debian", "debian-security", "ubuntu", "pypi", "npm", "docker", "doi", "zenodo", "figshare", "swh",
 )  # fmt: skip
 """The archives and registries that have a name of ours; the others are named by their host."""
+_ADDRESS = re.compile(r"https?://[^\s/?#]+[^\s?#]*|file:///[^\s?#]*")
 _OWN_NAME = re.compile(r".*-[0-9a-f]{8}")
 """How a lock calls a third-party archive."""
 
 
-def mirrors(environment: Mapping[str, str], for_all: Path = FOR_ALL) -> dict[str, tuple[str, ...]]:
+def mirrors(environment: Mapping[str, str], for_all: Path) -> dict[str, tuple[str, ...]]:
     """The mirrors that configuration files name, by archive, registry or host; raises `Problem`.
 
     That is the file that `REPROC_CONFIG` names, or else the user's own and then that for all users: of two that
@@ -101,7 +100,11 @@ class _Reader:
             if not _is_name(name):
                 known = ", ".join(f"`{each}`" for each in SYMBOLIC)
                 wrong.append(self._unknown(name, SYMBOLIC, f'{known}, and hosts such as `"zenodo.org"`'))
-            elif not isinstance(listed, list) or not listed or not all(map(is_address, listed)):
+            elif (
+                not isinstance(listed, list)
+                or not listed
+                or not all(isinstance(each, str) and _ADDRESS.fullmatch(each) for each in listed)
+            ):
                 reason = f"`{name}` takes addresses that begin with `https://`, `http://` or `file://`"
                 wrong.append(self._refused(name, f"{reason}: one, or a list"))
             else:
@@ -127,18 +130,3 @@ class _Reader:
 def _is_name(name: str) -> bool:
     host = name.partition(":")[0]
     return name in SYMBOLIC or "." in host or host == "localhost" or bool(_OWN_NAME.fullmatch(name))
-
-
-def is_address(value: object) -> bool:
-    """Whether something is the address of a mirror."""
-    if not isinstance(value, str) or any(c.isspace() for c in value):
-        return False
-    try:
-        parts = urlsplit(value)
-    except ValueError:
-        return False
-    return (
-        bool(parts.path)
-        if parts.scheme == "file"
-        else parts.scheme in ("http", "https") and bool(parts.hostname)
-    )

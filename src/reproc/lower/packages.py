@@ -195,8 +195,9 @@ def needing_lock(request: TargetRequest) -> Iterator[Diagnostic]:
     known = catalog.every_release(request.base.distribution or "")
     left = {each.codename for each in known if each.snapshot}
     for layer in request.apt:
-        if left & {*layer.beside}:
-            yield error(codes.SOURCE_WITHOUT_LOCK, layer.packages[0].origin)
+        if old := sorted(left & {*layer.beside}):
+            facts = {"releases": " and ".join(old)}
+            yield error(codes.SNAPSHOT_WITHOUT_LOCK, layer.packages[0].origin, **facts)
 
 
 def day(epoch: int) -> str:

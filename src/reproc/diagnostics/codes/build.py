@@ -121,3 +121,10 @@ SOURCE_WITHOUT_LOCK = Code(
     label="has to be looked up",
     help=("run `reproc lock`",),
 )
+SNAPSHOT_WITHOUT_LOCK = Code(
+    "E0521",
+    "snapshot-without-lock",
+    "packages of {releases} are in snapshots alone, and only a lock checks these",
+    label="brings them",
+    help=("run `reproc lock`",),
+)

@@ -9,16 +9,23 @@ what is installed is never removed, since a layer only adds, and nothing is mark
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from reproc.lock.debian import version
 from reproc.lock.debian.control import Group, Package, Relation
 from reproc.lock.debian.index import Universe
 
-Step: TypeAlias = Generator["Step", bool, bool]
+Step: TypeAlias = Generator["Step", Any, bool]
 """A piece of marking, which yields the pieces that it waits for: chains may be longer than Python's stack."""
 _Needs: TypeAlias = Sequence[tuple[Group, bool]]
 """Groups that are to hold, and whether they have to."""
+
+
+def newer(offered: Package | None, present: Package | None) -> Package | None:
+    """The package that would be installed: what is there stays if nothing newer is offered."""
+    if offered is None or present is None:
+        return offered or present
+    return offered if version.key(offered.version) > version.key(present.version) else present
 
 
 class Marks:
@@ -57,12 +64,7 @@ class Marks:
     def candidate(self, name: str) -> Package | None:
         """The version that would be installed; what is installed stays if nothing newer is there."""
         if name not in self._candidates:
-            newest, present = self.universe.newest(name), self.before.get(name)
-            if present is not None and (
-                newest is None or version.key(newest.version) <= version.key(present.version)
-            ):
-                newest = present
-            self._candidates[name] = newest
+            self._candidates[name] = newer(self.universe.newest(name), self.before.get(name))
         return self._candidates[name]
 
     def holds(self, group: Group) -> bool:
@@ -79,6 +81,13 @@ class Marks:
             other = self.selected.get(name)
             if other is not None and other.stands_in(relation, native):
                 yield other
+
+    def possible(self, group: Group) -> list[Package]:
+        """What would satisfy a dependency, whatever was tried before."""
+        native = self.universe.architecture
+        own = ((r, newer(self.universe.newest(r.name), self.before.get(r.name))) for r in group)
+        found = [package for relation, package in own if package and package.answers(relation, native)]
+        return found + [p for r in group for p in self.universe.providers(r.name) if p.stands_in(r, native)]
 
     def unmet(self, package: Package) -> Iterator[Group]:
         """The dependencies of a package that do not hold."""
@@ -106,16 +115,15 @@ class Marks:
     # ---- one package
 
     def _run(self, step: Step) -> bool:
-        stack, answer = [step], False
-        started = False
+        stack, answer = [step], None
         while stack:
             try:
-                stack.append(stack[-1].send(answer) if started else next(stack[-1]))
-                started = False
+                stack.append(stack[-1].send(answer))
+                answer = None
             except StopIteration as done:
-                answer, started = bool(done.value), True
                 stack.pop()
-        return answer
+                answer = done.value
+        return bool(answer)
 
     def _mark(self, name: str, *, deep: bool, user: bool = False) -> Step:
         """Selects a package's candidate and, if `deep`, what it needs; false if that is not possible."""
