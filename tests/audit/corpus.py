@@ -126,6 +126,29 @@ _BITS = {
 }
 """Leaf, register and bit of CPUID (Intel's manual, volume 2, CPUID)."""
 
+_CLONED = """
+int work(const int *a, int n) {
+    int s = 0, b[64];
+    double x = n;
+    for (int i = 0; i < 64; i++) b[i] = abs(a[i]) * n;
+    for (int i = 0; i < 64; i++) { s += __builtin_popcount(a[i]) + (~b[i] & n); s ^= s << (n & 31); x = x * x + n; }
+    return s + (int)x;
+}
+"""
+CLONED = {
+    "ssse3": "pabsd",
+    "sse4_1": "pmulld",
+    "sse4_2": "popcnt",
+    "popcnt": "popcnt",
+    "avx": "vaddsd",
+    "avx2": "vpmulld",
+    "fma": "vfmadd",
+    "bmi1": "andn",
+    "bmi2": "shlx",
+    "avx512f": "zmm",
+}
+"""What a disassembler shows of a clone for each feature."""
+
 # by name: whether the program runs the instructions on every processor, and how `work` calls them
 _WAYS = {
     "direct": (True, "int work(const int *a, int n) { return fast(a, n); }"),
@@ -228,11 +251,10 @@ def source(feature: Feature, way: str, shape: str) -> str | None:
     cpuid = _CPUID.format(leaf=leaf, register=register, bit=bit)
     parts = [_INCLUDE]
     if way == "clones":
-        if feature.name in ("abm", "f16c"):
-            return None  # GCC does not clone for them
-        clones = f'__attribute__((target_clones("{feature.gcc}", "default")))'
-        parts.append(f"{clones} int work(const int *a, int n) {{ int s = 0; for (int i = 0; i < 64; i++) ")
-        parts.append("s += __builtin_popcount(a[i]) + a[i] * n; return s; }\n")
+        if feature.name not in CLONED:
+            return None  # GCC makes no clone for it, or none that uses it
+        attributes = f'__attribute__((target_clones("{feature.gcc}", "default"), optimize("O3")))'
+        parts.append(f"{attributes} {_CLONED}")
     else:
         if way == "inline" and feature.name not in _ASSEMBLY:
             return None

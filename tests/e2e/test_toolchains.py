@@ -357,3 +357,18 @@ def test_a_compiler_of_another_version_ends_the_build(address: str, tmp_path: Pa
     said = [each["output"] or "" for each in report["diagnostics"]]
     assert len(said) == 2
     assert all("gcc should be 8.1, and says that it is 7.3.0" in each for each in said)
+
+
+NOTHING_KEPT = """
+reproc 1
+base debian bookworm { from bootstrap }
+build x { in /tmp; run "true"; keep /opt/gone }
+"""
+
+
+def test_what_nothing_made_cannot_be_kept(tmp_path: Path, reproc: Reproc) -> None:
+    (tmp_path / "repro.spec").write_text(NOTHING_KEPT.lstrip())
+    report = verified(tmp_path, reproc, expected=1, engines=["docker"])
+    (said,) = report["diagnostics"]
+    assert said["code"] == "E0601"
+    assert "/opt/gone is to be kept, but nothing made it" in said["output"]

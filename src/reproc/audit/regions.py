@@ -53,18 +53,23 @@ class Layout:
         inside: dict[int, set[int]] = {}
         for entry in entries:
             index = self.at(entry)
-            if index is not None and not self.regions[index].function:
+            if index is None or self.regions[index].function:
+                continue
+            if entry != self.regions[index].start or not self.regions[index].code:
                 inside.setdefault(index, set()).add(entry)
         if not inside:
             return self
         regions: list[Region] = []
         for index, region in enumerate(self.regions):
+            if index not in inside:
+                regions.append(region)
+                continue
             at = region.start
-            for entry in sorted(inside.get(index, ())):
+            for entry in sorted(inside[index]):
                 if entry > at:
                     regions.append(Region(at, entry, False, region.code, region.whole))
                 at = entry
-            regions.append(replace(region, start=at, code=region.code or index in inside))
+            regions.append(replace(region, start=at, code=True))
         return Layout(tuple(regions), self.names, [each.start for each in regions])
 
 

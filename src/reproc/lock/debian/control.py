@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from functools import cached_property, lru_cache
 from typing import NamedTuple
 
@@ -150,6 +151,12 @@ class Package:
         if architecture == "any":
             return self.fields.get("multi-arch") == "allowed"
         return architecture in (None, "native", native) or architecture == self.architecture
+
+    def stanza(self, without: Container[str] = ()) -> bytes:
+        """Its fields as a stanza; a folded field is not kept whole, so one that begins empty is left out."""
+        return "".join(
+            f"{name}: {value}\n" for name, value in self.fields.items() if value and name not in without
+        ).encode()
 
     def __repr__(self) -> str:
         return f"{self.name} {self.version}"

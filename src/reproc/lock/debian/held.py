@@ -27,6 +27,11 @@ class Held(Universe):
         self._wanted = {*versions, *asked}
         self._settle()
 
+    @property
+    def held(self) -> Mapping[str, Package]:
+        """What stays at its version, by name."""
+        return self._held
+
     def newest(self, name: str) -> Package | None:
         """The version that is held, or else the newest."""
         return self._held.get(name) or super().newest(name)

@@ -51,6 +51,10 @@ class Index:
     def names(self) -> frozenset[str]:
         return frozenset(self._starts)
 
+    def text(self) -> bytes:
+        """The stanzas, as a `Packages` file."""
+        return self._content.lstrip(b"\n")
+
     def named(self, name: str) -> Iterator[Package]:
         """Every version of that name, in the file's order."""
         for start in self._starts.get(name, ()):

@@ -191,7 +191,7 @@ class Marks:
             if only is None or only in self._protected:
                 return True
             self._protected.add(only)
-            return (yield self._mark(only, deep=True))
+            return bool((yield self._mark(only, deep=True)))
         old = self.before.get(package.name)
         if not critical and old is not None and not self._newly_wanted(old, group):
             return True
@@ -364,7 +364,9 @@ class Marks:
 
     def _solutions(self, group: Group) -> list[Package]:
         """The candidates that would satisfy a dependency, the best first; what is installed before what is not."""
-        found = dict.fromkeys(p for relation in group for p in self._ranked(relation, self._targets(relation)))
+        found = dict.fromkeys(
+            p for relation in group for p in self._ranked(relation, self._targets(relation))
+        )
         usable = [p for p in found if p.name not in self._protected or p.name in self.selected]
         return sorted(usable, key=lambda p: p.name not in self.before)
 
