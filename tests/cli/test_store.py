@@ -153,7 +153,16 @@ def test_a_stopped_fetch_goes_on_where_it_was(stocked: Paper, slow: Slow, signal
     assert hashlib.sha256(BIG).hexdigest() in kept(stocked)
 
 
-def test_bytes_and_rate_on_a_terminal(stocked: Paper, slow: Slow) -> None:
+def test_bytes_and_rate_on_a_terminal(stocked: Paper) -> None:
+    def dribble(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(BIG)))
+        handler.end_headers()
+        for start in range(0, len(BIG), 1 << 19):
+            handler.wfile.write(BIG[start : start + (1 << 19)])
+            time.sleep(0.4)
+
+    stocked.server.answers["/big.bin"] = dribble
     ours, theirs = os.openpty()
     os.set_blocking(ours, False)
     environment = {**os.environ, **stocked.environment, "TERM": "xterm", "COLUMNS": "120"}
@@ -162,9 +171,6 @@ def test_bytes_and_rate_on_a_terminal(stocked: Paper, slow: Slow) -> None:
         command, cwd=stocked.folder, env=environment, stdout=subprocess.DEVNULL, stderr=theirs
     )
     os.close(theirs)
-    slow.wait()
-    time.sleep(0.5)
-    slow.go_on.set()
     said = b""
     while process.poll() is None:
         with suppress(BlockingIOError, OSError):

@@ -55,6 +55,106 @@ class Section:
     link: int = 0
 
     @property
+    def is_code(self) -> bool:
+        return bool(self.flags & _EXECUTABLE) and self.kind != _NOBITS
+
+    @property
+    def is_writable(self) -> bool:
+        return bool(self.flags & 2) and bool(self.flags & _WRITABLE)
+
+    @property
+    def end(self) -> int:
+        return self.address + self.size
+
+
+@record
+class Symbol:
+    """A defined function, a variable, or an undefined name."""
+
+    name: str
+    kind: int
+    section: int
+    value: int
+    size: int
+    weak: bool = False
+    """Whether another file's may take its place; C++ exports so what is inline."""
+
+    @property
+    def is_function(self) -> bool:
+        return self.kind == _FUNCTION and self.section != 0 and self.value != 0
+
+    @property
+    def is_indirect(self) -> bool:
+        """Whether it is chosen at run time: its value is the resolver's address (an ifunc)."""
+        return self.kind == _INDIRECT and self.section != 0 and self.value != 0
+
+
+class Elf:
+    """A file's bytes, opened; everything else is read when it is asked for."""
+
+    def __init__(self, data: bytes) -> None:
+        if len(data) < 20 or not data.startswith(MAGIC):
+            raise Damaged("it is too short for its header")
+        self.data = data
+        self.bits = {1: 32, 2: 64}.get(data[4], 0)
+        order = {1: "<", 2: ">"}.get(data[5])
+        if not self.bits or order is None:
+            raise Damaged("its header names no class or byte order")
+        self.kind, self.machine = struct.unpack_from(f"{order}HH", data, 16)
+        self.readable = self.bits == 64 and order == "<"
+        self.entry, self.sections, self.segments = 0, (), ()  # type: tuple[int, tuple[Section, ...], tuple[_Segment, ...]]
+        if self.readable:
+            try:
+                self._read_header()
+            except struct.error as failure:
+                raise Damaged("its header points past its end") from failure
+
+    def _read_header(self) -> None:
+        data = self.data
+        self.entry, segments, sections = struct.unpack_from("<QQQ", data, 24)
+        each_segment, count, each_section, number, names = struct.unpack_from("<HHHHH", data, 54)
+        self.segments = tuple(
+            _Segment(*struct.unpack_from("<IIQQQQQ", data, segments + index * each_segment))
+            for index in range(count if segments else 0)
+        )
+        rows = [
+            struct.unpack_from("<IIQQQQI", data, sections + index * each_section)
+            for index in range(number if sections else 0)
+        ]
+        top = rows[names][4] if names < len(rows) else 0
+        self.sections = tuple(
+            Section(self._text(top + row[0]), row[1], row[2], row[3], row[4], row[5], row[6]) for row in rows
+        )
+
+    def _text(self, offset: int) -> str:
+        return self.data[offset : self.data.find(b"\0", offset)].decode("utf-8", "replace")
+
+    def bytes(self, section: Section) -> bytes:
+        """A section's content."""
+        return b"" if section.kind == _NOBITS else self.data[section.offset : section.offset + section.size]
+
+    def section(self, name: str) -> Section | None:
+        return next((each for each in self.sections if each.name == name), None)
+
+    def offset(self, address: int) -> int | None:
+        """Where in the file an address of memory comes from."""
+        for each in self.segments:
+            if each.kind == 1 and each.address <= address < each.address + each.size:
+                return each.offset + address - each.address
+        return None
+
+    @cached_property
+    def code(self) -> tuple[Section, ...]:
+        """The sections with instructions, by address; of a file without sections, its executable segments."""
+        found = [each for each in self.sections if each.is_code and each.size]
+        if not self.sections:
+            found = [
+                Section(".text", 1, 6, each.address, each.offset, each.size)
+                for each in self.segments
+                if each.kind == 1 and each.flags & 1 and each.size
+            ]
+        return tuple(sorted(found, key=lambda each: each.address))
+
     def is_code(self, address: int) -> bool:
         return any(low <= address < high for low, high in self._executable)
 

@@ -167,8 +167,11 @@ def _resolved(
 
 
 def _write(place: Path, text: str, old: LockFile | None, new: Lock, as_json: bool, console: Console) -> int:
+    from reproc.lock.store import Store, default_root
+
     try:
         written = write_atomically(place, text.encode())
+        Store(default_root()).keep(place)
     except OSError as problem:
         console.show((error(codes.NOT_WRITABLE, None, path=str(place), problem=problem.strerror),))
         return WRONG_CALL
