@@ -81,7 +81,10 @@ def test_a_failing_step_is_told_at_its_place(engine: Engine, make_recipe: MakeRe
     assert len(lines) <= 40 and "line 100" in lines
     assert any("cmake: not found" in line for line in lines)
     assert "not reached" not in lines and "first" not in lines
-    assert said.help == "`cmake` is not in the image; name the package that has it in `system { packages … }`"
+    assert (
+        said.help
+        == "`cmake` is not in the image; Debian's package `cmake` has it: name that in `system { packages … }`"
+    )
     assert "127" in said.message
     assert "line 1\n" in (tmp_path / "build.log").read_text()
 

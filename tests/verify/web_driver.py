@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import time
@@ -100,8 +101,8 @@ def browser(folder: Path) -> Iterator[Browser]:
 def _port(output: Path, driver: subprocess.Popen[bytes]) -> int:
     for _ in range(300):
         text = output.read_text(encoding="utf-8")
-        if "on port " in text and text.endswith("\n"):
-            return int(text.rpartition("on port ")[2].strip(".\n "))
+        if found := re.search(r"started successfully on port ([0-9]+)\.", text):
+            return int(found[1])
         assert driver.poll() is None, text
         time.sleep(0.1)
     raise AssertionError(output.read_text(encoding="utf-8"))
