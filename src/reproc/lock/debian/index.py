@@ -124,18 +124,13 @@ class Universe:
         return next(iter(self.versions(name)), None)
 
     def providers(self, name: str) -> tuple[Package, ...]:
-        """The newest versions of other packages that provide that name: by priority, then the last mentioned.
-
-        Where apt cannot decide it takes the package that it numbered last, and it numbers names as it reads them.
-        """
+        """The newest versions of other packages that provide that name: by priority, then by name."""
         found = self._providers.get(name)
         if found is None:
             names = {p.name for index in self._indexes for p in index.providing(name) if self._usable(p)}
-            newest = (p for other in names if (p := self.newest(other)) is not None)
+            newest = (p for other in sorted(names) if (p := self.newest(other)) is not None)
             providing = [p for p in newest if any(r.name == name for r in p.provides)]
-            if len(providing) > 1:
-                providing.sort(key=lambda p: (-p.priority, *(-place for place in self.number(p.name))))
-            found = tuple(providing)
+            found = tuple(sorted(providing, key=lambda p: -p.priority))
             self._providers[name] = found
         return found
 

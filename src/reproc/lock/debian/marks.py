@@ -9,6 +9,7 @@ what is installed is never removed, since a layer only adds, and nothing is mark
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any, TypeAlias
 
 from reproc.lock.debian import version
@@ -357,10 +358,13 @@ class Marks:
                 -package.priority,
             )
 
-        ties = {key(package) for package in packages}
-        if len(ties) == len(packages):
-            return sorted(packages, key=key)
-        return sorted(packages, key=lambda p: (key(p), tuple(-n for n in self.universe.number(p.name))))
+        found: list[Package] = []
+        for _, equal in groupby(sorted(packages, key=key), key):
+            same = list(equal)
+            if len(same) > 1:
+                same.sort(key=lambda p: self.universe.number(p.name), reverse=True)
+            found += same
+        return found
 
     def _solutions(self, group: Group) -> list[Package]:
         """The candidates that would satisfy a dependency, the best first; what is installed before what is not."""

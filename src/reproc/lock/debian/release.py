@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Sequence
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from reproc.diagnostics.codes import lock as codes
+from reproc.lock.debian.signature import Refusal, covered
 from reproc.lock.net import digest
 from reproc.lock.problem import problem
 from reproc.record import record
@@ -49,83 +47,11 @@ def verified(
     content: bytes, keys: Sequence[Path], archive: str, suite: str, signature: bytes | None = None
 ) -> InRelease:
     """What the file says, its signature, in it or beside it, having been checked; raises `Problem`."""
-    if shutil.which("gpgv"):
-        signed = _gpgv(content, keys, signature)
-    elif shutil.which("sqv"):
-        signed = _sqv(content, keys, signature)
-    else:
-        raise problem(
-            codes.TOOL_MISSING,
-            None,
-            tool="gpgv",
-            purpose="checking an archive's signature",
-            advice="install the package `gpgv` (or `sqv`)",
-        )
-    if isinstance(signed, str):
-        raise problem(codes.BAD_SIGNATURE, None, archive=archive, suite=suite, output=signed)
+    signed = covered(content, keys, signature)
+    if isinstance(signed, Refusal):
+        facts = {"archive": archive, "suite": suite, "advice": signed.advice}
+        raise problem(codes.BAD_SIGNATURE, None, output=signed.output, **facts)
     return _read(signed, digest(content))
-
-
-def _gpgv(content: bytes, keys: Sequence[Path], signature: bytes | None) -> bytes | str:
-    """The text that a good signature covers, or what the verifier says against it.
-
-    A signature by a key that has expired since counts: old releases are signed by nothing else.
-    """
-    options = [option for key in keys for option in ("--keyring", str(key.absolute()))]
-    with tempfile.TemporaryDirectory(prefix="reproc-gpgv-") as home:
-        covered = Path(home, "covered")
-        files = ["--output", str(covered), "-"]
-        if signature is not None:
-            Path(home, "signature").write_bytes(signature)
-            covered.write_bytes(content)
-            files = [str(Path(home, "signature")), str(covered)]
-        done = subprocess.run(
-            ["gpgv", "--homedir", home, "--status-fd", "1", *options, *files],
-            input=content,
-            capture_output=True,
-            check=False,
-        )
-        said = done.stdout.decode(errors="replace")
-        good = {line.split()[1] for line in said.splitlines() if line.startswith("[GNUPG:] ")}
-        if "VALIDSIG" not in good or good & {"BADSIG", "REVKEYSIG"} or not covered.exists():
-            return done.stderr.decode(errors="replace") or "no valid signature"
-        return covered.read_bytes()
-
-
-def _sqv(content: bytes, keys: Sequence[Path], beside: bytes | None) -> bytes | str:
-    parts = _parted(content) if beside is None else (content, beside)
-    if parts is None:
-        return "it is not a clear-signed text"
-    text, signature = parts
-    options = [option for key in keys for option in ("--keyring", str(key.absolute()))]
-    with tempfile.TemporaryDirectory(prefix="reproc-sqv-") as folder:
-        covered, detached = Path(folder, "covered"), Path(folder, "signature.asc")
-        covered.write_bytes(text)
-        detached.write_bytes(signature)
-        done = subprocess.run(
-            ["sqv", *options, str(detached), str(covered)], capture_output=True, check=False
-        )
-        if done.returncode != 0:
-            return done.stderr.decode(errors="replace") or "no valid signature"
-    return text
-
-
-def _parted(content: bytes) -> tuple[bytes, bytes] | None:
-    """The text of a clear-signed message (RFC 9580, section 7) and its signature block."""
-    begin, middle, end = (
-        b"-----BEGIN PGP SIGNED MESSAGE-----\n",
-        b"\n-----BEGIN PGP SIGNATURE-----\n",
-        b"\n-----END PGP SIGNATURE-----",
-    )
-    content = content.replace(b"\r\n", b"\n")
-    if not content.startswith(begin) or content.count(middle) != 1 or end not in content:
-        return None
-    head, _, body = content.partition(b"\n\n")
-    text, _, rest = body.partition(middle)
-    if head.count(b"\n") > 4:
-        return None
-    lines = (line.removeprefix(b"- ").rstrip(b" \t") for line in text.split(b"\n"))
-    return b"\n".join(lines), middle.lstrip(b"\n") + rest
 
 
 def _read(text: bytes, sha256: str) -> InRelease:
