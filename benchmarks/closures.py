@@ -49,7 +49,9 @@ class Tally:
     def row(self, release: str, kind: str) -> str:
         """A row of the table."""
         share = 100 * (self.same + self.refused) / max(1, self.compared)
-        times = f"{1000 * self.ours / max(1, self.compared):8.0f} {1000 * self.apts / max(1, self.compared):8.0f}"
+        times = (
+            f"{1000 * self.ours / max(1, self.compared):8.0f} {1000 * self.apts / max(1, self.compared):8.0f}"
+        )
         return (
             f"{release:<10} {kind:<12} {self.compared:>8} {self.same:>6} {self.refused:>8}"
             f" {len(self.different):>6} {share:>7.1f} {times}"
