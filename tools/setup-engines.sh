@@ -24,6 +24,7 @@ export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
 OLDEST_DOCKER=23      # the first with BuildKit's dialect of the Dockerfile as it is
 APPTAINER_LIBC=2.38   # what Debian's package of Apptainer is linked against
 REGISTRY_PORT=5000
+BUILD_CACHE=6GB           # what a daemon started here keeps of builds
 
 want_docker=no want_singularity=no want_registry=no want_qemu=no check=no
 for argument; do
@@ -200,10 +201,11 @@ setup_docker() {
     fi
 }
 
-daemon_configuration() { # a registry of our own is asked before Docker Hub
+daemon_configuration() { # old steps of builds make room for new ones; a registry of our own is asked before Docker Hub
     local mirrors=
     [ $want_registry = no ] || mirrors=", \"registry-mirrors\": [\"http://localhost:$REGISTRY_PORT\"]"
-    printf '{ "features": { "containerd-snapshotter": true }%s }\n' "$mirrors"
+    printf '{ "features": { "containerd-snapshotter": true }, "builder": { "gc": { "enabled": true, "defaultKeepStorage": "%s" } }%s }\n' \
+        $BUILD_CACHE "$mirrors"
 }
 
 start_own_daemon() {
