@@ -29,7 +29,8 @@ def verified(
     """The report of locking and verifying a project."""
     locked = reproc("lock", project)
     assert locked.returncode == 0, locked.stderr
-    done = reproc("verify", project, *(f"--engine={each}" for each in engines))
+    everywhere = {"REPROC_REQUIRE_ENGINES": ",".join(ENGINES)}
+    done = reproc("verify", project, *(f"--engine={each}" for each in engines), env=everywhere)
     assert done.returncode == expected, done.stderr[-4000:] + done.stdout
     report: dict[str, Any] = json.loads((project / ".reproc" / "report.json").read_text(encoding="utf-8"))
     rows = report["targets"][0]["engines"]

@@ -106,10 +106,9 @@ def verify(options: Namespace, console: Console, *, test: bool) -> int:
     requests = chosen(project, options.target, console)
     if isinstance(requests, int):
         return requests
-    required = (
-        *options.require,
-        *filter(None, os.environ.get("REPROC_REQUIRE_ENGINES", "").replace(" ", "").split(",")),
-    )
+    # A machine's wish does not widen a choice of this call.
+    standing = "" if options.engine else os.environ.get("REPROC_REQUIRE_ENGINES", "")
+    required = (*options.require, *filter(None, standing.replace(" ", "").split(",")))
     wanted = Options(
         engines=tuple(options.engine),
         required=tuple(dict.fromkeys(required)),
