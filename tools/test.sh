@@ -1,6 +1,6 @@
 #!/bin/bash
 # All checks, then all tests; the last line is pytest's. Every check runs even if an earlier one failed.
-# usage: tools/test.sh [PYTEST_ARGUMENT…]        (or: make test)
+# usage: [JOBS=N] tools/test.sh [PYTEST_ARGUMENT…]        (or: make test)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export PATH=$PWD/.venv/bin:$PATH
@@ -12,5 +12,6 @@ for check in lint types imports; do
 done
 status=0
 [ ${#failed[@]} = 0 ] || { status=1 && printf '✗ failed before the tests: %s\n' "${failed[*]}" >&2; }
-pytest "$@" || status=1
+# Whole files side by side: what a file builds once, its tests share.
+pytest --numprocesses "${JOBS:-2}" --dist loadfile --no-loadscope-reorder "$@" || status=1
 exit $status
