@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import tarfile
 import zipfile
 from dataclasses import replace
@@ -38,17 +39,25 @@ def wheel(name: str, version: str, requires: str = "") -> bytes:
     return out.getvalue()
 
 
-def publish(server: Server, name: str, files: dict[str, bytes], *, digests: bool = True) -> None:
-    links = ""
+def publish(
+    server: Server, name: str, files: dict[str, bytes], *, digests: bool = True, uploaded: str | None = None
+) -> None:
+    """Puts a package into the index; with the time of its upload where that is given (PEP 691, PEP 700)."""
+    links, listed = "", []
     for filename, content in files.items():
         server.files[f"/files/{filename}"] = content
-        fragment = f"#sha256={hashlib.sha256(content).hexdigest()}" if digests else ""
-        links += f'<a href="/files/{filename}{fragment}">{filename}</a>\n'
-    page = f"<!DOCTYPE html><html><body>{links}</body></html>".encode()
+        sha256 = hashlib.sha256(content).hexdigest()
+        links += f'<a href="/files/{filename}{f"#sha256={sha256}" if digests else ""}">{filename}</a>\n'
+        entry = {"filename": filename, "url": f"/files/{filename}", "hashes": {"sha256": sha256}}
+        listed.append(entry | {"size": len(content), "upload-time": uploaded})
+    page, kind = f"<!DOCTYPE html><html><body>{links}</body></html>".encode(), "text/html"
+    if uploaded is not None:
+        kind = "application/vnd.pypi.simple.v1+json"
+        page = json.dumps({"meta": {"api-version": "1.1"}, "name": name, "files": listed}).encode()
 
     def serve(handler: object) -> None:
         handler.send_response(200)  # type: ignore[attr-defined]
-        handler.send_header("Content-Type", "text/html")  # type: ignore[attr-defined]
+        handler.send_header("Content-Type", kind)  # type: ignore[attr-defined]
         handler.send_header("Content-Length", str(len(page)))  # type: ignore[attr-defined]
         handler.end_headers()  # type: ignore[attr-defined]
         handler.wfile.write(page)  # type: ignore[attr-defined]

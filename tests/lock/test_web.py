@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from reproc.diagnostics.codes import lock as codes
 from reproc.diagnostics.diagnostic import Diagnostic
+from reproc.lock.archives import Site
 from reproc.lock.model import WebTree
 from reproc.lock.net import Client
 from reproc.lock.problem import Problem
@@ -192,3 +194,25 @@ def test_what_is_hostile_is_not_kept(server: Server, client: Client, store: Stor
 )
 def test_names(url: str, name: str) -> None:
     assert web.file_name(url) == name
+
+
+def test_a_mirror_of_the_site_comes_before_the_address(server: Server, client: Client, store: Store) -> None:
+    site = Site({"REPROC_MIRROR_FILES_INVALID": f"{server.address}/a {server.address}/b {server.address}/c"})
+    server.files |= {"/b/x-1.tar.gz": b"another", "/c/x-1.tar.gz": CODE}
+    url = "https://files.invalid/x-1.tar.gz"
+    found = web.lock(request(url, digest=sha256(CODE)), client, store, site)
+    assert found.value is not None
+    assert found.value.downloads[0].urls == (url,)
+    # the first has nothing, as mirrors may; the second has something else
+    (said,) = found.diagnostics
+    assert said.code is codes.MIRROR_PASSED_OVER
+    assert f"{server.address}/b/x-1.tar.gz" in said.message
+
+
+def test_what_no_mirror_has_is_told_of_the_address(server: Server, client: Client, store: Store) -> None:
+    site = Site({"REPROC_MIRROR_FILES_INVALID": server.address})
+    with pytest.raises(Problem) as caught:
+        web.lock(request("https://files.invalid/x-1.tar.gz"), client, store, site)
+    (said,) = caught.value.diagnostics
+    assert "`files.invalid` cannot be reached" in said.message
+    assert "`REPROC_MIRROR_FILES_INVALID`" in (said.help or "")

@@ -124,6 +124,7 @@ def once(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     """
     seen: dict[tuple[object, ...], Diagnostic] = {}
     for each in diagnostics:
-        seen.setdefault((each.code.id, each.message, each.span), each)
-    placed = {(code, message) for code, message, span in seen if span is not None}
+        at = each.span and (each.span.source.path, each.span.start, each.span.end)
+        seen.setdefault((each.code.id, each.message, at), each)
+    placed = {(code, message) for code, message, at in seen if at is not None}
     return tuple(each for key, each in seen.items() if each.span is not None or key[:2] not in placed)

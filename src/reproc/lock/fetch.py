@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from reproc.diagnostics.codes import lock as codes
-from reproc.diagnostics.diagnostic import Diagnostic, Outcome, error
+from reproc.diagnostics.diagnostic import Diagnostic, Outcome, error, once
 from reproc.lock import tar
 from reproc.lock.archives import Site
 from reproc.lock.model import (
@@ -318,9 +318,8 @@ def workers() -> Iterator[ThreadPoolExecutor]:
 def together(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     """The diagnostics without repetitions; of what cannot be reached only one: the rest follows from it."""
     found: list[Diagnostic] = []
-    for diagnostic in diagnostics:
-        lost = diagnostic.code in codes.UNREACHABLE and any(d.code is diagnostic.code for d in found)
-        if not lost and diagnostic not in found:
+    for diagnostic in once(diagnostics):
+        if diagnostic.code not in codes.UNREACHABLE or all(d.code is not diagnostic.code for d in found):
             found.append(diagnostic)
     return tuple(found)
 

@@ -61,7 +61,7 @@ def lock(request: DoiRequest, client: Client, site: Site, store: Store) -> Outco
             0,
             asked.origin,
         )
-        download, said = web.obtained(wanted, client, store)
+        download, said = web.obtained(wanted, client, store, site)
         told += said
         _check(each, download, store, request)
         merged = len(chosen) == 1 or not download.single

@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 from reproc.diagnostics.codes import lock as codes
 from reproc.diagnostics.diagnostic import Diagnostic, Outcome, error
 from reproc.lock import tar
-from reproc.lock.archives import Site
+from reproc.lock.archives import Site, mirror_variable
 from reproc.lock.model import Download, WebTree
 from reproc.lock.net import Client, NotServed, Unreachable
 from reproc.lock.problem import Problem, problem
@@ -43,8 +43,9 @@ class Wanted:
 
 def lock(request: WebRequest, client: Client, store: Store, site: Site | None = None) -> Outcome[WebTree]:
     """The file that is asked for, its canonical archive put into the store; raises `Problem`."""
+    site = site or Site()
     if request.urls[0].startswith(purl.SCHEME):
-        return _lock_package(request, client, store, site or Site())
+        return _lock_package(request, client, store, site)
     wanted = Wanted(
         request.urls,
         file_name(request.urls[0]),
@@ -54,7 +55,7 @@ def lock(request: WebRequest, client: Client, store: Store, site: Site | None = 
         request.strip,
         request.origin,
     )
-    download, told = obtained(wanted, client, store)
+    download, told = obtained(wanted, client, store, site)
     download = replace(download, inside=request.inside or "")
     return Outcome(made(request.urls[0], ((wanted, download),), store), told)
 
@@ -65,7 +66,7 @@ def _lock_package(request: WebRequest, client: Client, store: Store, site: Site)
     found = purl.locate(name, at, client, site)
     expected = request.sha256 or Item(found.digest, at)
     wanted = Wanted((found.url,), found.filename, expected, None, True, request.strip, at)
-    download, _ = obtained(wanted, client, store)
+    download, _ = obtained(wanted, client, store, site)
     if (got := digest_like(store.place(download.sha256), found.digest)) != found.digest:
         raise problem(codes.SOURCE_DIGEST, at, source=name, found=got, expected=found.digest)
     download = replace(download, name=found.filename, urls=(name,), inside=request.inside or "")
@@ -120,14 +121,20 @@ def file_name(url: str) -> str:
     return name if name.isprintable() and name not in ("", ".", "..") and "/" not in name else "content"
 
 
-def obtained(wanted: Wanted, client: Client, store: Store) -> tuple[Download, tuple[Diagnostic, ...]]:
-    """The file from the first address that gives what is expected, and what the ones before it did."""
+def obtained(
+    wanted: Wanted, client: Client, store: Store, site: Site
+) -> tuple[Download, tuple[Diagnostic, ...]]:
+    """The file from the first address that gives what is expected, and what the ones before it did.
+
+    The site's mirrors of an address come before it; that one lacks a file is nothing to tell of.
+    """
     failures: list[tuple[str, NotServed | Unreachable | Mismatch]] = []
-    for url in wanted.urls:
+    for url, place in ((url, place) for url in wanted.urls for place in site.around(url)):
         try:
-            path = _taken(url, wanted, client, store)
+            path = _taken(place, wanted, client, store)
         except (NotServed, Unreachable, Mismatch) as trouble:
-            failures.append((url, trouble))
+            if place == url or isinstance(trouble, Mismatch):
+                failures.append((place, trouble))
             continue
         told = (
             error(codes.MIRROR_PASSED_OVER, wanted.origin, url=failed, reason=_reason(trouble))
@@ -183,7 +190,7 @@ def _refused(url: str, wanted: Wanted, trouble: NotServed | Unreachable | Mismat
             place = wanted.sha256.origin if wanted.sha256 else at
             return error(codes.SOURCE_DIGEST, place, source=url, found=found, expected=expected)
         case Unreachable(host=host, reason=reason):
-            return error(codes.NETWORK, at, host=host, reason=reason)
+            return error(codes.NETWORK, at, host=host, reason=reason, variable=mirror_variable(host))
         case _WrongSize(found=size, expected=wanted_size):
             return error(codes.SOURCE_SIZE, at, source=url, found=size, expected=wanted_size)
         case _WebPage():
