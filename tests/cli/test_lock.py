@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -217,6 +218,7 @@ def test_as_of_is_remembered(paper: Paper) -> None:
         (("--as-of", "yesterday"), "is not a date such as"),
         (("--as-of", "2999-01-01"), "E0489"),
         (("--check", "--update", "viewer"), "changes nothing"),
+        (("--check", "--resolver", "apt"), "changes nothing"),
     ],
 )
 def test_wrong_calls(paper: Paper, arguments: tuple[str, ...], said: str) -> None:
@@ -250,3 +252,47 @@ def test_two_processes_at_once_into_one_store(paper: Paper, tmp_path: Path) -> N
     assert [process.returncode for process in running] == [0, 0, 0], said
     assert len({(folder / "repro.lock").read_bytes() for folder in folders}) == 1
     assert list((tmp_path / "store/temporary").iterdir()) == []
+
+
+def test_apt_as_the_resolver_comes_to_the_same_bytes(paper: Paper) -> None:
+    if shutil.which("apt-get") is None:
+        pytest.skip("apt is not installed")
+    paper.write(**{PYTHON: ""})
+    paper.keep_snapshot("20240601T000000Z")
+    place = paper.folder / "repro.lock"
+    found = []
+    for resolver in ("apt", "reproc"):
+        place.unlink(missing_ok=True)
+        paper.run("lock", "--as-of", "2024-06-01", "--resolver", resolver)
+        found.append(place.read_bytes())
+    assert found[0] == found[1]
+    # packages stay where they are with apt, too
+    keep_old_too(paper)
+    paper.write(**{PYTHON: "", "packages viewer": "packages viewer other"})
+    paper.run("lock", "--update-all")
+    paper.write(**{PYTHON: ""})
+    paper.run("lock", "--resolver", "apt", "--update", "libink")
+    assert paper.versions()["viewer"] == "1.1-1"
+
+
+def test_what_apt_refuses_is_told_as_always(paper: Paper) -> None:
+    if shutil.which("apt-get") is None:
+        pytest.skip("apt is not installed")
+    paper.offer(libink=("1.0-1", "Depends: libgone\n"))
+    paper.write(**{PYTHON: ""})
+    said = paper.run("-q", "lock", "--resolver", "apt", code=2)
+    assert said == paper.run("-q", "lock", code=2)
+    assert "error[E0416]: `viewer` cannot be installed" in said, said
+
+
+def test_apt_as_the_resolver_where_there_is_none(paper: Paper, tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    for tool in ("gpgv", "sqv"):
+        if path := shutil.which(tool):
+            (tmp_path / "bin" / tool).symlink_to(path)
+    paper.environment["PATH"] = str(tmp_path / "bin")
+    paper.write(**{PYTHON: ""})
+    said = paper.run("lock", "--resolver", "apt", code=3)
+    assert "error[E0406]: resolving with apt itself needs `apt-get`, which is not installed" in said
+    assert "reproc's own resolver needs no apt" in said
+    paper.run("lock")

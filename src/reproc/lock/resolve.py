@@ -11,6 +11,7 @@ from reproc.diagnostics.codes import lock as codes
 from reproc.diagnostics.diagnostic import Diagnostic, Outcome, error, in_source_order
 from reproc.lock import archives, net
 from reproc.lock.archives import Site
+from reproc.lock.debian.solver import Resolver, solve
 from reproc.lock.fetch import Fetching, together, workers
 from reproc.lock.model import (
     Archive,
@@ -60,6 +61,7 @@ def resolve(
     as_of: int | None = None,
     preview: bool = False,
     site: Site | None = None,
+    resolver: Resolver = solve,
 ) -> Outcome[Lock]:
     """The lock of these requests, its targets by name.
 
@@ -68,7 +70,8 @@ def resolve(
     they had, as far as they can and nobody asked for their update. The distribution's packages are all of one
     moment: if one target's have to be resolved again, all are. The moment moves on only where a package is
     needed that the lock before did not have. `as_of` stands in place of the spec's, also in later locks. In a
-    `preview`, new bootstrapped bases are not made: they have no digest.
+    `preview`, new bootstrapped bases are not made: they have no digest. The `resolver` is no part of a lock:
+    two that come to the same packages give the same bytes.
     """
     before = previous.lock.as_of if previous is not None and not update.everything else None
     chosen = before if as_of is None else as_of
@@ -90,6 +93,7 @@ def resolve(
         past=moment is not None,
         moved=chosen != before,
         preview=preview,
+        resolver=resolver,
     )
     found = attempt(lambda: run.lock(sorted(requests, key=lambda request: request.name)))
     told = together(in_source_order((*run.told, *found.diagnostics)))
@@ -118,6 +122,7 @@ class _Run:
     moved: bool = False
     """Whether that day was another one before."""
     preview: bool = False
+    resolver: Resolver = solve
     told: list[Diagnostic] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -126,7 +131,14 @@ class _Run:
         self.archives = apt.Archives(self.site, self.client, self.store, self.now, self.past)
         old = self.previous.lock if self.previous is not None and not self.update.everything else None
         self.systems = Systems(
-            self.folder, self.site, self.client, self.store, self.archives, old, self.update
+            self.folder,
+            self.site,
+            self.client,
+            self.store,
+            self.archives,
+            old,
+            self.update,
+            self.resolver,
         )
 
     def lock(self, requests: Sequence[TargetRequest]) -> Outcome[Lock]:

@@ -14,6 +14,7 @@ from reproc.lock.archives import Site
 from reproc.lock.debian.control import Package
 from reproc.lock.debian.held import Held
 from reproc.lock.debian.index import Universe
+from reproc.lock.debian.solver import Resolver, solve
 from reproc.lock.model import AptLayer, ArchiveBase, BootstrapBase, ImageBase, Lock, LockedBase
 from reproc.lock.net import Client
 from reproc.lock.problem import Problem, problem
@@ -51,6 +52,8 @@ class Systems:
     previous: Lock | None
     """The lock whose versions stay where they can; None if everything moves."""
     update: Update
+    resolver: Resolver = solve
+    """What says which packages an installation brings in."""
 
     def __post_init__(self) -> None:
         self.held = self._versions()
@@ -90,7 +93,7 @@ class Systems:
                 release = _release(asked.distribution, asked.release, asked)
                 bootstrap.runs_here(asked, request.platform)
                 own = _stay(self.archives.universe(release, architecture), request, held)
-                installed = apt.basic_closure(own, release)
+                installed = apt.basic_closure(own, release, self.resolver)
                 debs = apt.debs(installed.values())
                 contents.note(debs, own, self.store)
                 base = BootstrapBase(asked.distribution, asked.release, debs, "", "", 0)
@@ -140,7 +143,7 @@ class Systems:
         wider = toolchains.beside(self.archives, offered, release, request.apt)
         universe = _stay(offered, request, held)
         wider = {names: _stay(each, request, held) for names, each in wider.items()}
-        found = apt.layers(universe, release, installed, request.apt, wider)
+        found = apt.layers(universe, release, installed, request.apt, wider, self.resolver)
         for layer, asked in zip(found, request.apt, strict=True):
             contents.note(layer.debs, wider.get(asked.beside, universe), self.store)
         return found

@@ -49,6 +49,12 @@ def parser() -> Parser:
         type=_date,
         help="take everything as it stood on this day, whatever the spec says; the lock remembers it",
     )
+    made.add_argument(
+        "--resolver",
+        choices=("reproc", "apt"),
+        default="reproc",
+        help="what says which packages an installation brings in: reproc's own way, or this machine's apt",
+    )
     made.add_argument("--json", action="store_true", help="print the lock, or the differences, as JSON")
     return made
 
@@ -64,9 +70,13 @@ def _date(text: str) -> int:
 
 def run(options: Namespace, console: Console) -> int:
     """Writes repro.lock; a lock that fits the spec is left alone, byte for byte."""
-    changing = options.update or options.update_all or options.as_of is not None
+    changing = (
+        options.update or options.update_all or options.as_of is not None or options.resolver != "reproc"
+    )
     if options.check and (changing or options.diff):
-        console.say("`--check` changes nothing: it goes with none of `--update`, `--as-of` and `--diff`")
+        console.say(
+            "`--check` changes nothing: it goes with none of `--update`, `--as-of`, `--resolver` and `--diff`"
+        )
         return WRONG_CALL
     path = spec_path(options.spec)
     outcome = pipeline.checked(path, path.as_posix())
@@ -144,6 +154,8 @@ def _resolved(
     console: Console,
 ) -> Lock | int:
     """The new lock, or the exit code where there is none."""
+    from reproc.lock.debian.oracle import Apt
+    from reproc.lock.debian.solver import solve
     from reproc.lock.resolve import resolve
     from reproc.lock.store import Store, default_root
 
@@ -158,6 +170,7 @@ def _resolved(
             update=update,
             as_of=options.as_of,
             preview=options.diff,
+            resolver=Apt() if options.resolver == "apt" else solve,
         )
     console.show(found.diagnostics)
     if found.value is None:

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import tempfile
 import threading
+import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -32,13 +33,13 @@ _OF_FILES = frozenset(("filename", "size", "md5sum", "sha1", "sha256", "sha512",
 
 
 class Apt:
-    """apt as a resolver; what it makes of a universe is kept for the next question."""
+    """apt as a `Resolver`; what it makes of a universe is kept for the next question."""
 
     def __init__(self) -> None:
         self._oracles: dict[int, Oracle] = {}
         self._guard = threading.Lock()
 
-    def solve(
+    def __call__(
         self,
         universe: Universe,
         installed: Mapping[str, Package],
@@ -63,8 +64,8 @@ class Oracle:
             raise problem(codes.TOOL_MISSING, None, **facts, advice="reproc's own resolver needs no apt")
         self.universe = universe
         self._program = program
-        self._place = tempfile.TemporaryDirectory(prefix="reproc-apt-")
-        self._folder = Path(self._place.name).resolve()
+        self._folder = Path(tempfile.mkdtemp(prefix="reproc-apt-")).resolve()
+        weakref.finalize(self, shutil.rmtree, self._folder)
         self._prepare()
 
     def solve(
@@ -77,7 +78,10 @@ class Oracle:
         if found is None and meant:
             failures += self._refusal(installed, tuple(meant), said, recommends=recommends)
         added = tuple(self._package(name, version) for name, version in found or ())
-        return Solution({**installed, **{p.name: p for p in added}}, added, failures)
+        after = {**installed, **{p.name: p for p in added}}
+        if found is not None and not {p.name for p in meant.values()} <= after.keys():
+            raise problem(codes.TOOL_FAILED, None, output=said, tool="apt-get", doing="resolving packages")
+        return Solution(after, added, failures)
 
     def simulate(
         self, installed: Mapping[str, Package], words: Sequence[str], *, recommends: bool = False

@@ -6,6 +6,7 @@ The packages are those that apt would mark (`marks`); compared with apt itself i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from reproc.lock.debian.control import Group, Package
 from reproc.lock.debian.index import Universe
@@ -45,6 +46,21 @@ class Solution:
     added: tuple[Package, ...]
     """New or changed packages, by name."""
     failures: tuple[Failure, ...]
+
+
+class Resolver(Protocol):
+    """A way from wishes to packages."""
+
+    def __call__(
+        self,
+        universe: Universe,
+        installed: Mapping[str, Package],
+        wishes: Sequence[Wish],
+        *,
+        recommends: bool = False,
+    ) -> Solution:
+        """What granting the wishes brings in, on top of what is installed."""
+        ...
 
 
 def solve(

@@ -251,15 +251,17 @@ def _bounded(content: bytes) -> bytes:
     return content
 
 
-def basic_closure(universe: Universe, release: Release) -> Mapping[str, Package]:
+def basic_closure(
+    universe: Universe, release: Release, resolver: solver.Resolver = solver.solve
+) -> Mapping[str, Package]:
     """What a bootstrapped base has: essential packages first, then apt and those of priority `required`.
 
     These are the packages of mmdebstrap's `minbase` variant, chosen in its two steps; raises `Problem`.
     """
     basic = universe.basic()
-    first = solver.solve(universe, {}, [solver.Wish(p.name) for p in basic if p.essential])
+    first = resolver(universe, {}, [solver.Wish(p.name) for p in basic if p.essential])
     rest = [solver.Wish(p.name) for p in basic if not p.essential]
-    second = solver.solve(universe, first.installed, [*rest, solver.Wish("apt")])
+    second = resolver(universe, first.installed, [*rest, solver.Wish("apt")])
     failures = first.failures + second.failures
     if failures or not basic:
         reason = (
@@ -282,6 +284,7 @@ def layers(
     installed: Mapping[str, Package],
     requests: Sequence[AptRequest],
     beside: Mapping[tuple[str, ...], Universe] = MappingProxyType({}),
+    resolver: solver.Resolver = solver.solve,
 ) -> tuple[AptLayer, ...]:
     """What each layer adds to what the one that it stands on has; raises `Problem` with every mistake.
 
@@ -294,7 +297,7 @@ def layers(
         below = states.get(request.after, installed)
         wishes = {_wish(item): item for item in request.packages}
         offered = beside.get(request.beside, universe)
-        solution = solver.solve(offered, below, list(wishes), recommends=request.recommends)
+        solution = resolver(offered, below, list(wishes), recommends=request.recommends)
         mistakes += (
             _told(failure, wishes.get(failure.wish), offered, release) for failure in solution.failures
         )

@@ -129,7 +129,7 @@ def obtained(
     The site's mirrors of an address come before it; that one lacks a file is nothing to tell of.
     """
     failures: list[tuple[str, NotServed | Unreachable | Mismatch]] = []
-    for url, place in ((url, place) for url in wanted.urls for place in site.around(url)):
+    for url, place in ((each, place) for each in wanted.urls for place in site.around(each)):
         try:
             path = _taken(place, wanted, client, store)
         except (NotServed, Unreachable, Mismatch) as trouble:
