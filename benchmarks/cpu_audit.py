@@ -25,6 +25,7 @@ from corpus import Program, programs  # noqa: E402  (the tests' programs)
 
 from reproc import audit  # noqa: E402
 from reproc.catalog import processors  # noqa: E402
+from reproc.lock.store import Store  # noqa: E402
 
 _OUTCOMES = ("caught", "missed", "false alarm", "rightly silent")
 
@@ -81,10 +82,10 @@ def tree(folder: Path, level: str) -> dict[str, float]:
     files = [audit.File(f"/{each.relative_to(folder)}", each) for each in paths]
     promise = audit.Promise("linux/amd64", processors.level(level))
     times = []
-    with tempfile.TemporaryDirectory() as cache:
+    with tempfile.TemporaryDirectory() as place, Store(Path(place)) as store:
         for _ in range(2):
             start = monotonic()
-            findings = audit.scan(files, promise, Path(cache))
+            findings = audit.scan(files, promise, audit.Cache(store))
             times.append(monotonic() - start)
     size = sum(each.stat().st_size for each in paths) / 1e6
     print(f"\n{folder}: {size:.0f} MB, {times[0]:.1f} s cold, {times[1]:.2f} s warm, at {level}")

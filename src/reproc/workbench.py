@@ -189,6 +189,7 @@ def _plan(
             opened=_opened(graph),
             vendored=vendored,
             access=access,
+            inputs=tuple((each.path, each.sha256) for each in graph.inputs) if vendored else None,
         )
     return TargetPlan(
         request.name,

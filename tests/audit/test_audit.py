@@ -17,6 +17,7 @@ from reproc.audit import File, Finding, Kind, Promise
 from reproc.audit.facts import document, read, restored
 from reproc.audit.reading import Cache, facts_of
 from reproc.catalog import processors
+from reproc.lock.store import Store
 
 TEXT = "int work(const int *a, int n) { return a[0] * n; }\n"
 NVCC = (
@@ -115,7 +116,7 @@ def test_the_message_names_file_function_and_feature(compiled: Compile) -> None:
     path = compiled(text, "-O3", "-shared", "-fPIC")
     (alarm,) = found(path, promise(), Kind.CPU, "/opt/fit/lib/libfit.so")
     assert alarm.message == (
-        f"`/opt/fit/lib/libfit.so` needs avx, avx2, and the target allows x86-64-v2: `add` at {alarm.address:#x}; "
+        f"`/opt/fit/lib/libfit.so` needs avx, avx2, and the target allows x86-64-v2: `{alarm.instruction}` in `add`; "
         "nothing in the file tests the processor"
     )
 
@@ -211,12 +212,13 @@ def test_facts_are_kept_by_digest(compiled: Compile, tmp_path: Path, monkeypatch
     facts = read(path)
     assert facts is not None
     assert restored(document(facts)) == facts
-    cache = Cache(tmp_path / "index")
+    store = Store(tmp_path / "store")
+    cache = Cache(store)
     first = facts_of([File("/a", path), File("/b", path)], cache, 1)
     monkeypatch.setattr("reproc.audit.reading.read", lambda copy: pytest.fail("it was read before"))
     assert facts_of([File("/a", path), File("/b", path)], cache, 1) == first
     monkeypatch.undo()
-    for kept in (tmp_path / "index").rglob("*"):
+    for kept in (tmp_path / "store/index").rglob("*"):
         if kept.is_file():
             kept.write_text("{}")
     assert facts_of([File("/a", path), File("/b", path)], cache, 1) == first

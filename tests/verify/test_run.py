@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from fake_engine import FakeEngine
 
 from reproc import model
-from reproc.diagnostics import Diagnostic, error
 from reproc.diagnostics.codes import verify as codes
-from reproc.progress import Progress, Silent
+from reproc.progress import Silent
 from reproc.verify.doctor import doctor, render, render_json
 from reproc.verify.engines.base import (
-    BuildFailed,
-    BuildResult,
-    Built,
-    Captured,
-    Command,
-    CommandResult,
-    Detail,
-    Probe,
-    RunFailed,
     RunResult,
 )
 from reproc.verify.machine import Machine
@@ -31,67 +22,11 @@ from reproc.verify.report import Report, Status
 from reproc.verify.reports import write
 from reproc.verify.run import verify
 from reproc.verify.table import table
-from reproc.verify.tree import Entry, Kind, Tree
+from reproc.verify.tree import Entry, Kind
 from reproc.verify.workspace import Workspace
 
 MakeTest = Callable[..., model.Test]
 NOTHING = Machine(gpu=False, mpi=False, network=True)
-
-
-class FakeEngine:
-    """An engine that does what it is told and remembers what it was asked for."""
-
-    def __init__(self, name: str, *, usable: bool = True, builds: bool = True, lacking: bool = False) -> None:
-        self.name = name
-        self.backend = "singularity" if name == "singularity" else "docker"
-        self.usable, self.builds, self.lacking = usable, builds, lacking
-        self.ran: list[Command] = []
-        self.built: list[str] = []
-        self.closed = 0
-        self.trees: dict[str, Tree] = {}
-        self.digests: dict[str, str] = {}
-        self.removed: list[str] = []
-
-    def probe(self) -> Probe:
-        if self.usable:
-            return Probe(
-                self.name, True, "1.0", details=(Detail("speed", False, "slow", "buy a faster one"),)
-            )
-        return Probe(self.name, False, None, "it is not installed", "`install it`")
-
-    def build(self, recipe: Recipe, progress: Progress, log: Path, *, cache: bool = True) -> BuildResult:
-        self.built.append(recipe.target)
-        if self.builds:
-            digest = self.digests.get(recipe.target, "sha256:0")
-            return Built(f"{self.name}-{recipe.target}", digest, 1.5)
-        facts = {"target": recipe.target, "engine": self.name, "failure": "a step fails", "log": log}
-        return BuildFailed(error(codes.BUILD_FAILED, None, **facts), 1, self.lacking)
-
-    def run(self, image: str, command: Command) -> RunResult:
-        self.ran.append(command)
-        text = command.arguments[-1]
-        if text == "lost":
-            return RunFailed(
-                error(codes.ENGINE_LOST, None, engine=self.name, doing="running a command"), 0, True
-            )
-        code = 1 if text == "false" else 0
-        return CommandResult(code, Captured("out\n", 4, False), Captured("err\n", 4, False), 0.25)
-
-    def copy_out(self, image: str, paths: Sequence[str], folder: Path) -> Diagnostic | None:
-        for path in paths:
-            place = folder / path.lstrip("/")
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_text(f"made on 2026-11-{10 + len(image)}\n")
-        return None
-
-    def tree(self, image: str) -> Tree | Diagnostic:
-        return self.trees.get(image, {})
-
-    def remove(self, built: Built, recipe: Recipe) -> None:
-        self.removed.append(built.image)
-
-    def close(self) -> None:
-        self.closed += 1
 
 
 Go = Callable[..., Report]
@@ -327,6 +262,7 @@ def test_the_document(go: Go, smoke: MakeTest, tmp_path: Path) -> None:
         "digest": "sha256:0",
         "log": ".reproc/logs/a-docker.log",
         "size": None,
+        "since": None,
         "notes": [],
         "shape": "vendored",
         "network": [],
@@ -335,6 +271,7 @@ def test_the_document(go: Go, smoke: MakeTest, tmp_path: Path) -> None:
         "name": "a test with a name that is so long that it cannot stand on one line of the table",
         "status": "failed",
         "reason": "exit code 1, expected 0",
+        "since": None,
         "exit_code": 1,
         "seconds": 0.25,
         "stdout": "out\n",

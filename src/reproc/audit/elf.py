@@ -244,6 +244,19 @@ class Elf:
     def soname(self) -> str | None:
         return next(iter(self.named(14)), None)
 
+    @property
+    def interpreter(self) -> str | None:
+        """The loader that a program names; libraries name none."""
+        segment = next((each for each in self.segments if each.kind == 3), None)
+        return None if segment is None else self._text(segment.offset)
+
+    @property
+    def producers(self) -> tuple[str, ...]:
+        """What compilers and linkers wrote into `.comment`, such as `GCC: (Debian 9.3.0-22) 9.3.0`, sorted."""
+        section = self.section(".comment")
+        texts = {*self.bytes(section).split(b"\0")} if section is not None else set[bytes]()
+        return tuple(sorted(text.decode("utf-8", "replace") for text in texts if text.strip()))
+
     def versions_needed(self) -> Iterator[tuple[str, str]]:
         """Libraries, and versions of their symbols that this file asks them for (`libc.so.6`, `GLIBC_2.34`)."""
         section, top = self.section(".gnu.version_r"), self._strings

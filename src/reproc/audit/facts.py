@@ -1,4 +1,4 @@
-"""What one ELF file says of the hardware that it needs: everything that judging asks for, and nothing of a target."""
+"""What one ELF file says of itself: the hardware, libraries and loader that it needs, and what made it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from reproc.audit.elf import EXECUTABLE, SHARED, X86_64, Damaged, Elf
+from reproc.audit.elf import AARCH64, EXECUTABLE, SHARED, X86_64, Damaged, Elf
 from reproc.audit.fatbin import gpu_code
 from reproc.record import record
 
-SCHEME = 1
+SCHEME = 2
 """Of the facts and of how they are found: what was found under another one is found anew."""
 _COMPRESSED = 0x800
 _ISA_NEEDED = 0xC0008002
@@ -21,8 +21,23 @@ _ARM_FEATURES = 0xC0000000
 _ARM = {1: "BTI", 2: "PAC"}
 _NATIVE = re.compile(rb"[^\0]*(?:-march=native|-mcpu=native|--param[ =]l1-cache-size=)[^\0]*")
 """GCC's driver writes `-march=native` as what it finds, with the sizes of the caches of this very machine."""
+LONGEST = 15
+"""Bytes of an x86 instruction (Intel SDM, volume 2, section 2.3.11)."""
+_LOADERS = {X86_64: "/lib64/ld-linux-x86-64.so.2", AARCH64: "/lib/ld-linux-aarch64.so.1"}
+"""The loaders of machines' ABIs, for libraries, which name none."""
 _SHOWN = 3
 """Functions that are named of each kind."""
+
+
+@record
+class Example:
+    """An instruction that needs more than the base."""
+
+    function: str
+    """Its address where no table names it."""
+    address: int
+    instruction: str
+    """As Intel's manual writes it, `vpaddd ymm0,ymm0,ymm1`."""
 
 
 @record
@@ -33,8 +48,8 @@ class Group:
     """A `Verdict`'s value."""
     needs: tuple[str, ...]
     count: int
-    examples: tuple[tuple[str, int], ...]
-    """Names and the addresses of the first instructions that need it."""
+    examples: tuple[Example, ...]
+    """The first instruction in some of them that needs it."""
 
 
 @record
@@ -46,6 +61,12 @@ class Facts:
     program: bool
     """Whether it is a program or a library; else an object file."""
     soname: str | None = None
+    producers: tuple[str, ...] = ()
+    """The texts of its section `.comment`."""
+    loader: str | None = None
+    """What starts it, or loads it; None if that is not known."""
+    libraries: tuple[str, ...] = ()
+    """The sonames that it needs; none if it is static."""
     groups: tuple[Group, ...] = ()
     share: float = 0.0
     """Of its vector instructions, those encoded as AVX has them."""
@@ -100,6 +121,9 @@ def _facts(elf: Elf) -> Facts:
         elf.bits,
         True,
         elf.soname,
+        elf.producers,
+        elf.interpreter or _LOADERS.get(elf.machine),
+        elf.named(1),
         groups,
         round(share, 3),
         tests,
@@ -133,11 +157,21 @@ def _code(elf: Elf) -> tuple[tuple[Group, ...], float, bool, str | None]:
             verdict,
             needs,
             len(each),
-            tuple((one.name or f"{one.address:#x}", one.at) for one in each[:_SHOWN]),
+            tuple(
+                Example(one.name or f"{one.address:#x}", one.at, _shown(elf, one.at)) for one in each[:_SHOWN]
+            ),
         )
         for (verdict, needs), each in sorted(rows.items())
     )
     return groups, swept.share, found.tests, known_library(elf)
+
+
+def _shown(elf: Elf, address: int) -> str:
+    from iced_x86 import Decoder
+
+    offset = elf.offset(address)
+    assert offset is not None, "it was decoded"
+    return str(Decoder(64, elf.data[offset : offset + LONGEST], ip=address).decode())
 
 
 def _native(elf: Elf) -> Iterator[str]:
@@ -173,7 +207,8 @@ def document(facts: Facts | None) -> dict[str, Any] | None:
     """Facts as JSON has them."""
     if facts is None:
         return None
-    return {**vars(facts), "groups": [vars(each) for each in facts.groups]}
+    groups = [{**vars(each), "examples": [vars(one) for one in each.examples]} for each in facts.groups]
+    return {**vars(facts), "groups": groups}
 
 
 def restored(found: Mapping[str, Any] | None) -> Facts | None:
@@ -185,10 +220,10 @@ def restored(found: Mapping[str, Any] | None) -> Facts | None:
             row["verdict"],
             tuple(row["needs"]),
             row["count"],
-            tuple((name, at) for name, at in row["examples"]),
+            tuple(Example(**each) for each in row["examples"]),
         )
         for row in found["groups"]
     )
-    lists = {name: tuple(found[name]) for name in ("properties", "native")}
+    lists = {name: tuple(found[name]) for name in ("producers", "libraries", "properties", "native")}
     gpus = tuple((kind, capability, count) for kind, capability, count in found["gpus"])
     return Facts(**{**found, **lists, "groups": groups, "gpus": gpus})

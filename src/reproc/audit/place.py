@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from reproc.audit.elf import X86_64, Damaged, Elf
+from reproc.audit.facts import LONGEST
 from reproc.record import record
-
-_LONGEST = 15
-"""Bytes of an x86 instruction (Intel SDM, volume 2, section 2.3.11)."""
 
 
 @record
@@ -41,5 +39,5 @@ def place(path: Path, offset: int) -> Place | None:
     found = layout(elf)
     region = found.at(address)
     name = found.names.get(found.regions[region].start) if region is not None else None
-    instruction = Decoder(64, elf.data[offset : offset + _LONGEST], ip=address).decode()
+    instruction = Decoder(64, elf.data[offset : offset + LONGEST], ip=address).decode()
     return Place(name, tuple(sorted(needs(int(instruction.code)))))

@@ -6,16 +6,17 @@ import hashlib
 import json
 import multiprocessing
 import os
-import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
 from reproc import catalog
 from reproc.audit.facts import SCHEME, Facts, document, read, restored
-from reproc.record import record
+from reproc.record import record, replace
 
+_LISTS = "programs"
 _WORTH = 4 << 20
 """Bytes of files from which on more processes are worth their start."""
 
@@ -31,40 +32,59 @@ class File:
     """If it is known already."""
 
 
-class Cache:
-    """Facts by the digest of the file, in a folder that several processes may use at once."""
+class Notes(Protocol):
+    """A store's small values, which several processes may use at once."""
 
-    def __init__(self, folder: Path) -> None:
+    def recall(self, area: str, key: str) -> bytes | None:
+        """What was remembered."""
+        ...
+
+    def remember(self, area: str, key: str, value: bytes) -> None:
+        """Keeps a value; raises OSError."""
+        ...
+
+
+class Cache:
+    """Facts by the digest of the file, and by the digest of an image which ELF files it has."""
+
+    def __init__(self, notes: Notes) -> None:
         tables = [catalog.table("multiversioned.toml"), catalog.table("processors.toml")["instructions"]]
         # what was found by other tables is found anew
         mark = hashlib.sha256(json.dumps(tables, sort_keys=True).encode()).hexdigest()[:12]
-        self._folder = folder / f"audit-{SCHEME}-{mark}"
+        self._notes, self._area = notes, f"audit-{SCHEME}-{mark}"
 
     def get(self, sha256: str) -> Facts | None:
         """The facts of a file; None if they are not kept, or damaged."""
         try:
-            return restored(json.loads(self._path(sha256).read_bytes()))
+            return restored(json.loads(self._notes.recall(self._area, sha256) or "null"))
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
 
     def put(self, sha256: str, facts: Facts) -> None:
-        """Keeps facts; a folder that cannot be written keeps nothing."""
-        path = self._path(sha256)
-        with suppress(OSError):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=path.parent)
-            with os.fdopen(handle, "w") as file:
-                json.dump(document(facts), file, separators=(",", ":"))
-            os.replace(name, path)
+        """Keeps facts; notes that cannot be written keep nothing."""
+        self._remember(self._area, sha256, document(facts))
 
-    def _path(self, sha256: str) -> Path:
-        return self._folder / sha256[:2] / sha256[2:]
+    def listed(self, image: str, path: str) -> dict[str, str] | None:
+        """The ELF files at or below a path of an image, each with its digest; None if that is not kept."""
+        try:
+            found = json.loads(self._notes.recall(_LISTS, f"{image} {path}") or "null")
+            return {str(name): str(sha256) for name, sha256 in found.items()} if found is not None else None
+        except (OSError, ValueError, AttributeError):
+            return None
+
+    def list(self, image: str, path: str, files: Mapping[str, str]) -> None:
+        """Keeps which ELF files are at or below a path of an image."""
+        self._remember(_LISTS, f"{image} {path}", files)
+
+    def _remember(self, area: str, key: str, value: object) -> None:
+        with suppress(OSError):
+            self._notes.remember(area, key, json.dumps(value, separators=(",", ":")).encode())
 
 
 def facts_of(
     files: Iterable[File], cache: Cache | None = None, workers: int | None = None
 ) -> list[tuple[File, Facts]]:
-    """The ELF files among some files, with what they say, in order."""
+    """The ELF files among some files, now with their digests, and what they say, in order."""
     found = [each for each in files if _is_elf(each.copy)]
     workers = workers or os.cpu_count() or 1
     # sha256 lets other threads run
@@ -79,7 +99,9 @@ def facts_of(
         known[digest] = facts
         if cache is not None:
             cache.put(digest, facts)
-    return [(each, known[digest]) for digest, each in zip(digests, found, strict=True)]
+    return [
+        (replace(each, sha256=digest), known[digest]) for digest, each in zip(digests, found, strict=True)
+    ]
 
 
 def _read(copies: Sequence[Path], workers: int) -> list[Facts]:

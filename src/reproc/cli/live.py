@@ -53,7 +53,8 @@ class Live:
         from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
         from rich.table import Column
 
-        self.running: list[TaskID] = []
+        self.running: dict[TaskID, int] = {}
+        """The tasks that have begun, and the threads that began them."""
         self.lock = threading.Lock()
         self.rich = Progress(
             SpinnerColumn(),
@@ -78,14 +79,14 @@ class Live:
             if not self.running:
                 self.rich.start()
             task = self.rich.add_task(title, total=None, note="", status="")
-            self.running.append(task)
+            self.running[task] = threading.get_ident()
         mark = "✗"
         try:
             yield
             mark = "✓"
         finally:
             with self.lock:
-                self.running.remove(task)
+                del self.running[task]
                 self.rich.remove_task(task)
                 self.rich.console.print(f"{mark} {title}  {time.monotonic() - start:.1f} s")
                 if not self.running:
@@ -94,9 +95,15 @@ class Live:
     def note(self, text: str) -> None:
         with self.lock:
             if self.running:
-                self.rich.update(self.running[-1], note=visible(without_sequences(text)))
+                self.rich.update(self._current(), note=visible(without_sequences(text)))
 
     def status(self, text: str) -> None:
         with self.lock:
             if self.running:
-                self.rich.update(self.running[-1], status=text)
+                self.rich.update(self._current(), status=text)
+
+    def _current(self) -> TaskID:
+        """The task that this thread began last; where it has begun none, the last of all."""
+        here = threading.get_ident()
+        mine = [task for task, thread in self.running.items() if thread == here]
+        return (mine or list(self.running))[-1]

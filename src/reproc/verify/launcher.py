@@ -11,10 +11,12 @@ It needs no privilege where Linux allows unprivileged user namespaces; a root th
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import fcntl
 import json
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -95,6 +97,19 @@ def _make_place(target: str, source: int) -> None:
             pass
 
 
+def _unsync(target: str, beside: str) -> None:
+    """Puts an overlay on a folder that passes no wish to sync on to the disk (overlayfs.rst, "Volatile mount").
+
+    A kernel before 5.11 or a file system that cannot lie below an overlay leaves the folder as it is.
+    """
+    for name in ("lower", "upper", "work"):
+        os.makedirs(f"{beside}/{name}", exist_ok=True)
+    shutil.copymode(target, f"{beside}/upper")
+    places = f"lowerdir={beside}/lower,upperdir={beside}/upper,workdir={beside}/work"
+    with contextlib.suppress(OSError):
+        _mount("overlay", target, "overlay", 0, f"{places},volatile")
+
+
 def _arrange(request: dict[str, Any]) -> None:
     """Makes the mounts, in order; a source is looked up before any mount can cover it."""
     _mount("none", "/", None, MS_REC | MS_PRIVATE)
@@ -106,7 +121,9 @@ def _arrange(request: dict[str, Any]) -> None:
         target = row["target"]
         if row["make"]:
             _make_place(target, source)
-        if source < 0:
+        if "beside" in row:
+            _unsync(target, row["beside"])
+        elif source < 0:
             _mount("tmpfs", target, "tmpfs", MS_NOSUID | MS_NODEV, row["options"])
         else:
             _mount(f"/proc/self/fd/{source}", target, None, MS_BIND | MS_REC)

@@ -58,6 +58,8 @@ class Recipe:
     """Whether everything from outside lies in the folder `inputs` of the context."""
     access: Access | None = None
     """Only for a recipe that fetches by itself."""
+    inputs: tuple[tuple[str, str], ...] | None = None
+    """Path below `inputs` and sha256 of all that it reads; None: that is not known beforehand."""
 
 
 @record
@@ -105,10 +107,12 @@ class Options:
     """`-k`: only tests whose name holds this, letter case aside."""
     fail_fast: bool = False
     cache: bool = True
-    """Whether an engine may reuse layers of earlier builds."""
+    """Whether what earlier runs have built and shown counts, and an engine may reuse its layers."""
     test: bool = True
     """False: build only (`reproc build`)."""
     emulate: bool = False
     """Whether every test runs once more on the oldest processor that its target allows."""
+    jobs: int = 1
+    """`-j`: how many targets and engines at a time."""
     rebuild: bool = False
     """Whether to build a second time and say how far that gives the same."""

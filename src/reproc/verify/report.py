@@ -34,6 +34,8 @@ class TestReport:
     seconds: float | None = None
     stdout: Captured | None = None
     stderr: Captured | None = None
+    since: str | None = None
+    """When an earlier run showed it, if this one did not do it again: nothing had changed."""
 
 
 @record
@@ -52,6 +54,8 @@ class BuildReport:
     """Bytes of the SIF, or of the image as an archive."""
     network: tuple[OpenStep, ...] = ()
     """The builds that the spec let reach the network; no other step of the author's could."""
+    since: str | None = None
+    """When an earlier run showed it, if this one did not do it again: nothing had changed."""
 
 
 @record
@@ -76,6 +80,8 @@ class RebuildReport:
     """How many things differ."""
     differences: tuple[DifferenceReport, ...] = ()
     """The first of them."""
+    since: str | None = None
+    """When an earlier run showed it, if this one did not do it again: nothing had changed."""
 
 
 @record
@@ -87,6 +93,11 @@ class Finding:
     """In the image."""
     holds: bool = True
     """Whether it is as it should be."""
+    function: str | None = None
+    """Of that file, if it is about one."""
+    instruction: str | None = None
+    needs: tuple[str, ...] = ()
+    """Features of processors that the instruction needs, by archspec's names."""
 
 
 @record
@@ -98,6 +109,8 @@ class AuditReport:
     reason: str | None = None
     """Why it failed or was skipped; None if it passed."""
     findings: tuple[Finding, ...] = ()
+    since: str | None = None
+    """When an earlier run showed it, if this one did not do it again: nothing had changed."""
 
 
 @record
@@ -132,6 +145,8 @@ class TargetReport:
     """Whether the engines' images hold the same files; None if that was not compared."""
     differences: tuple[DifferenceReport, ...] = ()
     """What is not the same in them, the first of it."""
+    same_since: str | None = None
+    """When an earlier run compared them."""
 
 
 @record
@@ -189,6 +204,7 @@ def _target(target: TargetReport) -> dict[str, Any]:
         "name": target.name,
         "engines": [_engine(row) for row in target.engines],
         "same_tree": target.same_tree,
+        "same_since": target.same_since,
         "differences": [_difference(each) for each in target.differences],
     }
 
@@ -205,6 +221,7 @@ def _engine(row: EngineReport) -> dict[str, Any]:
         else {
             "status": build.status.value,
             "seconds": round(build.seconds, 3),
+            "since": build.since,
             "image": build.image,
             "digest": build.digest,
             "size": build.size,
@@ -229,6 +246,7 @@ def _rebuild(rebuild: RebuildReport | None) -> dict[str, Any] | None:
         return None
     return {
         "level": rebuild.level,
+        "since": rebuild.since,
         "digest": rebuild.digest,
         "seconds": round(rebuild.seconds, 3),
         "count": rebuild.count,
@@ -237,11 +255,12 @@ def _rebuild(rebuild: RebuildReport | None) -> dict[str, Any] | None:
 
 
 def _audit(audit: AuditReport) -> dict[str, Any]:
-    findings = [{"message": f.message, "path": f.path, "holds": f.holds} for f in audit.findings]
+    findings = [vars(each) | {"needs": [*each.needs]} for each in audit.findings]
     return {
         "name": audit.name,
         "status": audit.status.value,
         "reason": audit.reason,
+        "since": audit.since,
         "findings": findings,
     }
 
@@ -252,6 +271,7 @@ def _test(test: TestReport) -> dict[str, Any]:
         "name": test.name,
         "status": test.status.value,
         "reason": test.reason,
+        "since": test.since,
         "exit_code": test.exit_code,
         "seconds": None if test.seconds is None else round(test.seconds, 3),
         **{name: None if stream is None else stream.text for name, stream in streams.items()},

@@ -54,6 +54,16 @@ class Tmpfs:
 
 
 @record
+class Unsynced:
+    """A folder that is there already, in which nobody waits for the disk, where the kernel has that to offer.
+
+    What is written there may be lost when the machine stops. It lies beside the folder, in one of its own.
+    """
+
+    target: str
+
+
+@record
 class Owned:
     """A folder that the command owns."""
 
@@ -89,7 +99,7 @@ class Sandbox:
         *,
         network: bool,
         workdir: str,
-        mounts: Sequence[Bind | Tmpfs] = (),
+        mounts: Sequence[Bind | Tmpfs | Unsynced] = (),
         folders: Sequence[Owned] = (),
         root: str = "/",
         interpreter: Interpreter | None = None,
@@ -131,7 +141,7 @@ class Sandbox:
         return cls(found["root"], found["user"], reasons[0] if reasons else None)
 
 
-def _mount(mount: Bind | Tmpfs) -> dict[str, Any]:
+def _mount(mount: Bind | Tmpfs | Unsynced) -> dict[str, Any]:
     match mount:
         case Bind():
             return {
@@ -142,6 +152,8 @@ def _mount(mount: Bind | Tmpfs) -> dict[str, Any]:
             }
         case Tmpfs():
             return {"target": mount.target, "options": mount.options, "make": mount.make}
+        case Unsynced():
+            return {"target": mount.target, "beside": f"{mount.target}.disk", "make": False}
 
 
 def _try(ids: Ids) -> str | None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _MARKS = {Status.PASSED: "ok", Status.FAILED: "FAILED", Status.SKIPPED: "skipped"}
 _LEVELS = {"R0": "builds", "R1": "packages", "R2": "files", "R3": "bytes"}
+_EARLIER = " earlier"
 _STYLES = {Status.PASSED: "green", Status.FAILED: "bold red", Status.SKIPPED: "yellow"}
 
 
@@ -55,11 +56,11 @@ def table(report: Report, *, width: int = 80, color: bool = False) -> str:
             grid.add_row("", Text("a second build gives the same"), *(_text(cell) for cell in levels))
         if target.same_tree is not None:
             status = Status.PASSED if target.same_tree else Status.FAILED
-            same = [_same_cell(rows.get(engine), status) for engine in engines]
+            same = [_same_cell(rows.get(engine), status, target.same_since) for engine in engines]
             grid.add_row("", Text("the same files in every engine"), *(_text(cell) for cell in same))
         grid.add_section()
     console.print(grid)
-    lines = list(_reasons(report))
+    lines = [*_reasons(report), *_earlier(report)]
     if lines:
         console.print()
     for line in lines:
@@ -81,7 +82,8 @@ def _build_cell(row: EngineReport | None) -> tuple[str, str]:
         return ("–", "dim")
     if row.build is None:
         return (_MARKS[row.status] if row.status is Status.SKIPPED else "MISSING", _STYLES[row.status])
-    return (f"{_MARKS[row.build.status]} {_seconds(row.build.seconds)}", _STYLES[row.build.status])
+    took = _EARLIER if row.build.since else f" {_seconds(row.build.seconds)}"
+    return (f"{_MARKS[row.build.status]}{took}", _STYLES[row.build.status])
 
 
 def _level_cell(row: EngineReport | None) -> tuple[str, str]:
@@ -89,19 +91,23 @@ def _level_cell(row: EngineReport | None) -> tuple[str, str]:
     if row is None or row.rebuild is None:
         return ("–", "dim")
     level = row.rebuild.level
-    return (f"{level} {_LEVELS[level]}", "green" if level == "R3" else "yellow")
+    return (
+        f"{level} {_LEVELS[level]}{_EARLIER if row.rebuild.since else ''}",
+        "green" if level == "R3" else "yellow",
+    )
 
 
-def _same_cell(row: EngineReport | None, status: Status) -> tuple[str, str]:
+def _same_cell(row: EngineReport | None, status: Status, since: str | None) -> tuple[str, str]:
     if row is None or row.build is None or row.build.image is None:
         return ("–", "dim")
-    return (_MARKS[status], _STYLES[status])
+    return (f"{_MARKS[status]}{_EARLIER if since else ''}", _STYLES[status])
 
 
 def _test_cell(test: TestReport | None) -> tuple[str, str]:
     if test is None:
         return ("–", "dim")
     took = "" if test.seconds is None or test.status is Status.SKIPPED else f" {_seconds(test.seconds)}"
+    took = _EARLIER if test.since else took
     return (f"{_MARKS[test.status]}{took}", _STYLES[test.status])
 
 
@@ -110,7 +116,10 @@ def _audit(row: EngineReport | None, name: str) -> AuditReport | None:
 
 
 def _audit_cell(audit: AuditReport | None) -> tuple[str, str]:
-    return ("–", "dim") if audit is None else (_MARKS[audit.status], _STYLES[audit.status])
+    if audit is None:
+        return ("–", "dim")
+    earlier = _EARLIER if audit.since and audit.status is Status.PASSED else ""
+    return (f"{_MARKS[audit.status]}{earlier}", _STYLES[audit.status])
 
 
 def _seconds(seconds: float) -> str:
@@ -136,6 +145,18 @@ def _reasons(report: Report) -> Iterable[str]:
                     yield f"{target.name}, {row.engine}, audit {audit.name} failed: {audit.reason}"
             for note in row.build.notes if row.build is not None else ():
                 yield f"{target.name}, {row.engine}, note: {note}"
+
+
+def _earlier(report: Report) -> Iterable[str]:
+    """When earlier runs showed what this one did not do again."""
+    found = {each for target in report.targets for each in (target.same_since,)}
+    for row in report.rows():
+        found |= {
+            each.since for each in (row.build, row.rebuild, *row.tests, *row.audits) if each is not None
+        }
+    if times := sorted(each for each in found if each):
+        runs = times[0] if len(times) == 1 else f"{times[0]} to {times[-1]}"
+        yield f"earlier: shown {runs}, nothing has changed since; --no-cache does all of it again"
 
 
 def _sums(report: Report) -> str:

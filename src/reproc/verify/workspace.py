@@ -103,6 +103,11 @@ class Workspace:
         return self.root / "sif"
 
     @property
+    def proven(self) -> Path:
+        """What earlier runs have shown, a file a target and engine."""
+        return self.root / "proven"
+
+    @property
     def report(self) -> Path:
         return self.root / "report.json"
 

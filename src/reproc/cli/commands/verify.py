@@ -78,7 +78,19 @@ def build_arguments(made: Parser) -> None:
         default=[],
         help="an engine, a thing that tests need, or a level (R2): its absence is a failure, not a skip (repeat)",
     )
-    made.add_argument("--no-cache", action="store_true", help="build every step anew")
+    made.add_argument(
+        "-j",
+        "--jobs",
+        type=int,
+        default=1,
+        metavar="N",
+        help="N targets and engines at a time, as far as the machine's memory goes",
+    )
+    made.add_argument(
+        "--no-cache",
+        action="store_true",
+        help="take nothing from earlier runs: build and test all of it anew",
+    )
     made.add_argument(
         "--standalone",
         action="store_true",
@@ -117,6 +129,7 @@ def verify(options: Namespace, console: Console, *, test: bool) -> int:
         cache=not options.no_cache,
         test=test,
         emulate=test and options.emulate,
+        jobs=options.jobs,
         rebuild=test and (options.rebuild == 2 or any(each in LEVELS for each in required)),
     )
     return _verify(project, requests, wanted, options, console)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from reproc.check import Target
-from reproc.verify.audits import compilers, libraries
+from reproc.verify.audits import binaries, compilers, libraries
 from reproc.verify.audits.image import Image, Unreadable
 from reproc.verify.report import AuditReport, Finding, Status
 
@@ -31,7 +31,8 @@ class Audit(Protocol):
         ...
 
 
-AUDITS: tuple[Audit, ...] = (compilers, libraries)
+# the first one reads most of the image, and the others find there what they ask for
+AUDITS: tuple[Audit, ...] = (binaries, compilers, libraries)
 
 
 def audits(target: Target, image: Image) -> Iterator[AuditReport]:

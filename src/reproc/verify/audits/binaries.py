@@ -6,34 +6,36 @@ from collections.abc import Iterator
 
 from reproc import audit
 from reproc.catalog import cuda, processors
-from reproc.check import Target
-from reproc.verify.audits.image import Image
+from reproc.check import Target, place_of_python
+from reproc.verify.audits.image import Image, below
 from reproc.verify.report import Finding
 
 NAME = "binaries"
 _FOLDERS = ("/usr", "/opt")
-"""Where programs are, beside what builds keep; on merged systems `/bin` and `/lib` are links into `/usr`."""
+"""Where programs are, beside what builds make; on merged systems `/bin` and `/lib` are links into `/usr`."""
+_INSTALLED = "/usr/local"
+"""Where builds without `keep` install, unless they say otherwise."""
 
 
 def idle(target: Target) -> str | None:
-    hardware = target.cpu or target.without or target.cuda
-    return None if hardware else "the target says nothing of the hardware"
+    if _promises(target) or _own(target):
+        return None
+    return "the target says nothing of the hardware, and builds nothing"
 
 
 def check(target: Target, image: Image) -> Iterator[Finding]:
-    kept = {item.text for build in target.builds for item in build.keep}
-    paths = [
-        *_FOLDERS,
-        *sorted(each for each in kept if not each.startswith(tuple(f"{top}/" for top in _FOLDERS))),
-    ]
-    files = [audit.File(path, copy) for path, copy in image.files(paths)]
-    count = 0
-    for each in audit.scan(files, promise(target)):
-        if not each.holds or each.kind in (audit.Kind.GPU, audit.Kind.DAMAGED):
-            count += not each.holds
-            yield Finding(each.message, each.path, each.holds)
-    if not count:
-        yield Finding("no binary needs more of the hardware than the target promises")
+    own = _own(target)
+    others = [place_of_python(python) for python in target.pythons]
+    programs = image.programs([*own, *_FOLDERS] if _promises(target) else own)
+    findings = audit.judge(
+        programs, promise(target), lambda path: below(path, own) and not below(path, others)
+    )
+    shown = [each for each in findings if _tells(each)]
+    for each in shown:
+        yield Finding(each.message, each.path, each.holds, each.function, each.instruction, each.needs)
+    if all(each.holds for each in shown):
+        promised = promise(target).words
+        yield Finding(f"of {len(programs)} programs and libraries none needs more than {promised}")
 
 
 def promise(target: Target) -> audit.Promise:
@@ -46,3 +48,21 @@ def promise(target: Target) -> audit.Promise:
         gpu for each in arches for gpu in (cuda.expanded(each.text, toolkit) if toolkit else (each.text,))
     ]
     return audit.Promise(target.platform, level, without, tuple(gpus))
+
+
+def _promises(target: Target) -> bool:
+    return bool(target.cpu or target.without or target.cuda)
+
+
+def _tells(finding: audit.Finding) -> bool:
+    """Whether a person wants to know; what chooses when it runs is in every image, and is as it should be."""
+    return not finding.holds or finding.doubtful or finding.kind in (audit.Kind.GPU, audit.Kind.DAMAGED)
+
+
+def _own(target: Target) -> list[str]:
+    """The paths that hold what the spec's builds made, not others."""
+    kept = {item.text for build in target.builds for item in build.keep}
+    places = {target.place(build) for build in target.builds if not build.keep}
+    held = target.base.kind in ("image", "archive")
+    installed = {_INSTALLED} if places and not held else set[str]()
+    return sorted(kept | installed | {place for place in places if place and place != "/"})

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 
 from reproc import catalog
+from reproc.audit import Facts
 from reproc.check import Target
 from reproc.check.tools import tools_of
 from reproc.model import Build
-from reproc.verify.audits import elf
 from reproc.verify.audits.image import Image
 from reproc.verify.report import Finding
 
@@ -30,17 +30,15 @@ def check(target: Target, image: Image) -> Iterator[Finding]:
         wanted = _compilers(target, build)
         if not wanted:
             continue
-        for path, copy in image.files([item.text for item in build.keep]):
-            found = elf.read(copy)
-            if found is not None:
-                yield _finding(build, wanted, path, found)
+        for path, found in image.programs([item.text for item in build.keep]):
+            yield _finding(build, wanted, path, found)
 
 
 def _compilers(target: Target, build: Build) -> tuple[catalog.Toolchain, ...]:
     return tuple(tool for tool in tools_of(target, build) if build.keep and tool.name in _NAMES)
 
 
-def _finding(build: Build, wanted: tuple[catalog.Toolchain, ...], path: str, found: elf.Elf) -> Finding:
+def _finding(build: Build, wanted: tuple[catalog.Toolchain, ...], path: str, found: Facts) -> Finding:
     made = {each: match[1] for each in found.producers if (match := _SIGN.match(each))}
     said = ", ".join(f"`{each}`" for each in made)
     if not found.producers:

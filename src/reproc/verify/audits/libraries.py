@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from reproc.audit import Facts
 from reproc.check import Target
-from reproc.verify.audits import elf
 from reproc.verify.audits.image import Image
 from reproc.verify.report import Finding
 
@@ -33,9 +33,9 @@ def idle(target: Target) -> str | None:
 
 def check(target: Target, image: Image) -> Iterator[Finding]:
     kept = [item.text for build in target.builds for item in build.keep]
-    programs = {path: found for path, copy in image.files(kept) if (found := elf.read(copy)) is not None}
+    programs = dict(image.programs(kept))
     beside = {found.soname or path.rpartition("/")[2] for path, found in programs.items()}
-    dynamic = [(path, found) for path, found in programs.items() if found.needs and found.loader]
+    dynamic = [(path, found) for path, found in programs.items() if found.libraries and found.loader]
     count = 0
     for start in range(0, len(dynamic), _BATCH):
         batch = dynamic[start : start + _BATCH]
@@ -50,7 +50,7 @@ def check(target: Target, image: Image) -> Iterator[Finding]:
         yield Finding(f"{len(dynamic)} programs and libraries find all that they need")
 
 
-def _missing(said: str, asked: dict[str, elf.Elf], beside: set[str]) -> Iterator[Finding]:
+def _missing(said: str, asked: dict[str, Facts], beside: set[str]) -> Iterator[Finding]:
     path = ""
     for line in said.splitlines():
         if line.startswith("@ "):

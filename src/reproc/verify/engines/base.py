@@ -129,6 +129,10 @@ class Engine(Protocol):
         """Builds, telling progress line by line; all of the engine's output goes to `log`."""
         ...
 
+    def holds(self, built: Built, recipe: Recipe) -> bool:
+        """Whether an image of an earlier run is there as it was built, and is what the recipe's image is called."""
+        ...
+
     def run(self, image: str, command: Command) -> RunResult:
         """Runs a command in a fresh container and waits for it."""
         ...

@@ -203,6 +203,12 @@ class DockerEngine:
             return str(self._containers_client.images.get(tag).id)
         return None
 
+    def holds(self, built: Built, recipe: Recipe) -> bool:
+        try:
+            return self._image_id(recipe.tag) == built.image
+        except Lost:
+            return False
+
     def _build_failure(self, recipe: Recipe, watch: BuildKitWatch, log: Path) -> Diagnostic:
         if out_of_space([*watch.tail, *watch.rest]):
             return no_space(self.name, f"building `{recipe.target}`", self._workspace.root)

@@ -103,7 +103,7 @@ class PodmanEngine:
         seconds = time.monotonic() - began
         if isinstance(result, Diagnostic):
             return BuildFailed(result, seconds, lacking=result.code is not codes.BUILD_FAILED)
-        return Built(result, _digest(result), seconds)
+        return Built(result, _inspected(result, "Digest"), seconds)
 
     def _build(
         self, recipe: Recipe, progress: Progress, log: Path, identity: Path, cache: bool
@@ -183,6 +183,9 @@ class PodmanEngine:
         except (Lost, OSError):
             return error(codes.ENGINE_LOST, None, engine=self.name, doing="unpacking an image")
 
+    def holds(self, built: Built, recipe: Recipe) -> bool:
+        return _inspected(recipe.tag, "Id") == built.image.removeprefix("sha256:")
+
     def remove(self, built: Built, recipe: Recipe) -> None:
         with suppress(Lost, OSError):
             self._containers().remove(recipe.tag)
@@ -253,10 +256,10 @@ class _Places:
                 return
 
 
-def _digest(image: str) -> str | None:
-    """The digest of an image's manifest."""
+def _inspected(image: str, what: str) -> str | None:
+    """What Podman says of an image: its `Id`, the `Digest` of its manifest."""
     done = subprocess.run(
-        ["podman", "image", "inspect", "--format", "{{.Digest}}", image],
+        ["podman", "image", "inspect", "--format", f"{{{{.{what}}}}}", image],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         env={**os.environ, "LC_ALL": "C.UTF-8"},

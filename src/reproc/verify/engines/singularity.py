@@ -39,7 +39,7 @@ from reproc.verify.engines.failures import TAIL, StepWatch, build_failed, no_spa
 from reproc.verify.launcher import CANNOT, MARK
 from reproc.verify.plan import Recipe
 from reproc.verify.process import Finished, Log, capture, follow
-from reproc.verify.sandbox import Bind, Owned, Sandbox, Tmpfs
+from reproc.verify.sandbox import Bind, Owned, Sandbox, Tmpfs, Unsynced
 from reproc.verify.squashfs import tree_of_sif
 from reproc.verify.tree import BadTree, Tree
 from reproc.verify.workspace import Workspace, remove_tree
@@ -175,10 +175,12 @@ class SingularityEngine:
             environment.pop("HTTP_PROXY", None)
         if not ids:
             return arguments, recipe.context, environment
-        mounts: list[Bind | Tmpfs] = [
+        mounts: list[Bind | Tmpfs | Unsynced] = [
             Tmpfs(self._stage, "size=1m,mode=755"),
             Bind(recipe.context, str(context), make=True),
             Bind(folder, str(place), make=True),
+            # package managers wait for the disk after every file of a tree that is packed and removed anyway
+            Unsynced(f"{place}/work"),
         ]
         inside = self.sandbox.argv(
             ids, arguments, network=recipe.network, workdir=str(context), mounts=mounts
@@ -244,6 +246,13 @@ class SingularityEngine:
         digest = sif.file_digest(made)
         os.replace(made, final)
         return final, digest
+
+    def holds(self, built: Built, recipe: Recipe) -> bool:
+        path = self._workspace.sif / f"{recipe.target}.sif"
+        try:
+            return str(path) == built.image and sif.file_digest(path) == built.digest
+        except OSError:
+            return False
 
     # running
 
