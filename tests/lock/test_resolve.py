@@ -135,6 +135,21 @@ def test_lock_and_again(world: World, server: Server) -> None:
     assert world.resolve(*reversed(asked), now=NOW + 99, previous=file) == lock
 
 
+def test_a_mirror_that_lies_while_locking_is_told_of(world: World, server: Server) -> None:
+    for path, content in list(server.files.items()):
+        if path.startswith("/debian/"):
+            lies = path.endswith(".deb")
+            server.files[path.replace("/debian/", "/liar/", 1)] = content[:-1] + b"?" if lies else content
+    mirrors = f"{server.address}/liar {server.address}/debian"
+    site = replace(world.site, environment={**world.site.environment, "REPROC_MIRROR_DEBIAN": mirrors})
+    found = resolve([target()], world.folder, world.store, Recorder(), now=NOW, site=site)
+    assert found.value == World(world.folder, world.store, world.site).resolve(target())
+    told = [each.message for each in found.diagnostics]
+    assert {each.code.name for each in found.diagnostics} == {"mirror-passed-over"}
+    assert all(f"{server.address}/liar/" in each for each in told)
+    assert len(told) == len(set(told))
+
+
 def test_only_what_is_stale_is_asked_for(world: World, server: Server) -> None:
     lock = world.resolve(target())
     file = world.file(lock, target())

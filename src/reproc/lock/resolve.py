@@ -96,7 +96,7 @@ def resolve(
         resolver=resolver,
     )
     found = attempt(lambda: run.lock(sorted(requests, key=lambda request: request.name)))
-    told = together(in_source_order((*run.told, *found.diagnostics)))
+    told = together((*run.client.told, *in_source_order((*run.told, *found.diagnostics))))
     return Outcome(replace(found.value, as_of=chosen) if found.value else None, told)
 
 
