@@ -44,7 +44,10 @@ def client() -> Client:
 @pytest.fixture
 def here(server: Server) -> Site:
     """A machine for which every site is the loopback server."""
-    names = {f"REPROC_MIRROR_{name}": server.address for name in ("DOI", "ZENODO", "FIGSHARE")}
+    names = {
+        f"REPROC_MIRROR_{name}": f"http://127.0.0.1:9 {server.address}"
+        for name in ("DOI", "ZENODO", "FIGSHARE")
+    }
     return Site(names)
 
 

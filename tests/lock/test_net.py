@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 from reproc.lock.archives import Site
-from reproc.lock.net import Client, NotServed, shown
+from reproc.lock.failures import NotServed, shown
+from reproc.lock.net import Client
 from reproc.lock.problem import Problem
 from reproc.lock.store import Store
 

@@ -25,6 +25,14 @@ _SNAPSHOTS = {
 _FIRST_DAYS = {"debian": (2005, 3, 12), "debian-security": (2005, 3, 13), "ubuntu": (2023, 3, 1)}
 """When the snapshots begin: the first of the lists at snapshot.debian.org/archive/debian/ and
 …/debian-security/; the front page of snapshot.ubuntu.com ("after 1 March 2023")."""
+_SERVICES = {
+    "doi.org": "doi",
+    "zenodo.org": "zenodo",
+    "api.figshare.com/v2": "figshare",
+    "ndownloader.figshare.com": "figshare",
+    "archive.softwareheritage.org": "swh",
+}
+"""The names of services by their addresses; a mirror of Figshare has the files below `/files/`, as that host has."""
 _ARCHITECTURES = {"linux/amd64": "amd64", "linux/arm64": "arm64"}
 
 
@@ -101,14 +109,21 @@ class Site:
         return tuple(found) or (self,)
 
     def around(self, url: str) -> tuple[str, ...]:
-        """Everywhere that a file may be had from: the mirrors of its host, then where its address says."""
+        """Everywhere that a file may be had from: the mirrors of its host, then where its address says.
+
+        Mirrors of a service that has a name stand in its place.
+        """
         from urllib.parse import urlsplit
 
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             return (url,)
         rest = url.partition(parts.netloc)[2]
-        return (*(mirror + rest for mirror in self.mirrors(parts.hostname)), url)
+        near = tuple(mirror + rest for mirror in self.mirrors(parts.hostname))
+        root = next((each for each in _SERVICES if f"{url}/".startswith(f"https://{each}/")), None)
+        named = self.mirrors(_SERVICES[root]) if root else ()
+        instead = tuple(mirror + url.removeprefix(f"https://{root}") for mirror in named)
+        return (*near, *(instead or (url,)))
 
     def live(self, archive: str) -> tuple[str, ...]:
         """Where an archive as it stands now is served from: the named mirrors, or else what apt here uses."""
@@ -127,12 +142,12 @@ class Site:
 
     def addresses(self, archive: str, snapshot: str) -> tuple[str, ...]:
         """Everywhere that a file of the distribution's own archive may be had from, the nearest first."""
-        *mirrors, service = self.around(snapshot_address(archive, snapshot))
-        return (*self.live(archive), *(mirrors or (service,)))
+        return (*self.live(archive), *self.snapshots(archive, snapshot))
 
-    def snapshots(self, archive: str, snapshot: str) -> str:
-        """Where the snapshot service, or a mirror of it, keeps an archive as it stood at a moment."""
-        return self.around(snapshot_address(archive, snapshot))[0]
+    def snapshots(self, archive: str, snapshot: str) -> tuple[str, ...]:
+        """Where the snapshot service, or the mirrors of it, keep an archive as it stood at a moment."""
+        *mirrors, service = self.around(snapshot_address(archive, snapshot))
+        return tuple(mirrors) or (service,)
 
     @property
     def keyrings(self) -> tuple[Path, ...]:

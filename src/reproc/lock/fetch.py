@@ -15,6 +15,7 @@ from reproc.diagnostics.codes import lock as codes
 from reproc.diagnostics.diagnostic import Diagnostic, Outcome, error, once
 from reproc.lock import tar
 from reproc.lock.archives import Site
+from reproc.lock.failures import host_of
 from reproc.lock.model import (
     Archive,
     ArchiveBase,
@@ -31,7 +32,7 @@ from reproc.lock.model import (
     WebTree,
     Wheel,
 )
-from reproc.lock.net import Client, host_of, nothing
+from reproc.lock.net import Client, nothing
 from reproc.lock.problem import Problem, attempt, problem
 from reproc.lock.providers import archive, bootstrap, git, image, purl, pypi, registry, swh, web
 from reproc.lock.store import Store, sha256_of
@@ -224,7 +225,7 @@ class Fetching:
                 case _ if self.store.path(tree.sha256) is not None:
                     pass
                 case GitTree():
-                    git.fetch(tree, self.store, self.client)
+                    git.fetch(tree, self.store, self.client, self.site)
                 case WebTree():
                     web.fetch(tree, self.client, self.store, self.site)
                 case SwhTree():

@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from reproc.diagnostics.codes import lock as codes
-from reproc.diagnostics.diagnostic import Diagnostic, error
+from reproc.diagnostics.diagnostic import Diagnostic
+from reproc.lock.failures import Failure, NotServed, Unreachable, host_of, passed_over, plain, told
 from reproc.lock.lines import Answer, Lines
-from reproc.lock.problem import Problem, problem
+from reproc.lock.problem import Problem
 from reproc.lock.store import Mismatch, Store
 
 if TYPE_CHECKING:
@@ -33,35 +33,6 @@ _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 """HTTP statuses that may be gone a moment later."""
 _LONGEST_WAIT = 60.0
 """The most seconds that a server may make us wait before the next attempt."""
-
-
-class Unreachable(Exception):
-    """No connection to a host."""
-
-    def __init__(self, host: str, reason: str) -> None:
-        super().__init__(f"{host}: {reason}")
-        self.host = host
-        self.reason = reason
-
-
-class NotServed(Exception):
-    """The host answers, but not with the file."""
-
-    def __init__(self, url: str, reason: str) -> None:
-        super().__init__(f"{url}: {reason}")
-        self.host = host_of(url)
-        self.reason = reason
-
-
-Failure: TypeAlias = Unreachable | NotServed | Mismatch
-
-
-def host_of(url: str) -> str:
-    """The host of an address, as a user knows it; no user name, password or path."""
-    parts = urlsplit(url)
-    if parts.scheme == "file":
-        return "this machine"
-    return f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname or url
 
 
 def nothing(size: int) -> None:
@@ -118,7 +89,7 @@ class Client:
     _lost: dict[str, str] = field(default_factory=dict)
     _local: threading.local = field(default_factory=threading.local)
 
-    def get(self, urls: Sequence[str], what: str, limit: int = 64 << 20) -> bytes:
+    def get(self, urls: Sequence[str], what: str, limit: int = 64 << 20, sha256: str | None = None) -> bytes:
         """The content of the first address that serves it, `limit` bytes at most; raises `Problem`."""
 
         def read(url: str) -> bytes:
@@ -133,10 +104,15 @@ class Client:
         failures: list[tuple[str, Failure]] = []
         for url in urls:
             try:
-                return self._persist(read, url)
-            except (Unreachable, NotServed) as failure:
+                content = self._persist(read, url)
+                if sha256 is not None and (found := digest(content)) != sha256:
+                    raise Mismatch(sha256, found)
+            except (Unreachable, NotServed, Mismatch) as failure:
                 failures.append((url, failure))
-        raise _told(failures, what)
+            else:
+                self.told += passed_over(failures)
+                return content
+        raise told(failures, what)
 
     def download(self, urls: Iterable[str], sha256: str, store: Store, what: str) -> Path:
         """The file with that digest in the store, from the first address that serves it; raises `Problem`."""
@@ -152,12 +128,12 @@ class Client:
                     except (Unreachable, NotServed, Mismatch) as failure:
                         failures.append((url, failure))
                     else:
-                        self.told += (_passed_over(url, e) for url, e in failures if isinstance(e, Mismatch))
+                        self.told += passed_over(failures)
                         return store.place(sha256)
             except Problem:  # of an index that was to say where else the file is
                 if not any(isinstance(failure, Mismatch) for _, failure in failures):
                     raise
-        raise _told(failures, what)
+        raise told(failures, what)
 
     def obtain(self, url: str, sha256: str | None, store: Store) -> str:
         """The digest of an address's file, which is then in the store.
@@ -347,22 +323,6 @@ class Client:
             yield chunk
 
 
-def plain(failure: Exception) -> str:
-    """Why a connection failed, in plain words."""
-    text = str(failure)
-    for sign, words in (
-        ("NameResolutionError", "its name cannot be resolved"),
-        ("Name or service not known", "its name cannot be resolved"),
-        ("ProxyError", "the proxy does not let it through"),
-        ("Connection refused", "it refuses connections"),
-        ("timed out", "it does not answer in time"),
-        ("unreachable", "there is no way to it"),
-    ):
-        if sign in text:
-            return words
-    return "the connection fails"
-
-
 def _retry_after(text: str) -> float:
     """The seconds for which a server asks to be left alone (RFC 9110, 10.2.3)."""
     from email.utils import parsedate_to_datetime
@@ -379,36 +339,6 @@ def _begins_at(text: str, asked: int) -> int:
     """Where a part of a file begins, as the header Content-Range says it; what was asked for if there is none."""
     first = text.removeprefix("bytes ").partition("-")[0]
     return int(first) if first.isdecimal() else asked
-
-
-def shown(url: str) -> str:
-    """An address without what is nobody's business: user name, password, query."""
-    parts = urlsplit(url)
-    return parts.path if parts.scheme == "file" else f"{parts.scheme}://{host_of(url)}{parts.path}"
-
-
-def _passed_over(url: str, failure: Mismatch) -> Diagnostic:
-    reason = f"it gives the sha256 `{failure.found}`, and `{failure.expected}` was expected"
-    return error(codes.MIRROR_PASSED_OVER, None, url=shown(url), reason=reason)
-
-
-def _told(failures: Sequence[tuple[str, Failure]], what: str) -> Problem:
-    """The worst of what was met while trying one address after the other."""
-    for url, failure in failures:
-        if isinstance(failure, Mismatch):
-            facts = {"found": failure.found, "expected": failure.expected, "source": f"`{host_of(url)}`"}
-            return problem(codes.DIGEST_MISMATCH, None, what=what, **facts)
-    for _, failure in failures:
-        if isinstance(failure, NotServed):
-            return problem(
-                codes.NOT_SERVED, None, what=what, source=f"`{failure.host}`", reason=failure.reason
-            )
-    for _, failure in failures:
-        if isinstance(failure, Unreachable):
-            return problem(codes.NETWORK, None, host=failure.host, reason=failure.reason)
-    return problem(
-        codes.NOT_SERVED, None, what=what, source="any known place", reason="there is no address for it"
-    )
 
 
 def digest(content: bytes) -> str:

@@ -165,7 +165,7 @@ class _Run:
         return {wheel.name: wheel.version for wheel in found.wheels} if found is not None else {}
 
     def _git(self, section: str, tree: GitTree, asked: GitRequest) -> Iterator[Newer]:
-        found = refs(asked)
+        found = refs(asked, self.site)
         if asked.kind == "branch":
             head = found.get(f"refs/heads/{asked.ref}", tree.commit)
             if head != tree.commit:

@@ -7,7 +7,7 @@ what the operating system has to say (no space, no permission).
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from reproc.diagnostics.codes import lock as codes
@@ -15,6 +15,8 @@ from reproc.diagnostics.diagnostic import Code, Diagnostic, Label, Outcome, erro
 from reproc.source import Span
 
 T = TypeVar("T")
+P = TypeVar("P")
+_WRONG = (codes.DIGEST_MISMATCH, codes.BAD_SIGNATURE)
 
 
 class Problem(Exception):
@@ -41,6 +43,32 @@ def of_system(trouble: OSError, path: object = None) -> Diagnostic:
         path=place if place is not None else "a file",
         reason=(trouble.strerror or str(trouble)).lower(),
     )
+
+
+def first_of(
+    places: Iterable[P], work: Callable[[P], T], lied: Callable[[P, Diagnostic], object] = lambda *_: None
+) -> T:
+    """What `work` makes of the first place that gives something; `lied` hears of those before it whose bytes are wrong.
+
+    If none does, the worst problem is raised: wrong bytes, else what the last one said that answered at all.
+    """
+    troubles: list[tuple[P, Problem]] = []
+    for place in places:
+        try:
+            found = work(place)
+        except Problem as trouble:
+            troubles.append((place, trouble))
+        else:
+            for passed, why in troubles:
+                if why.diagnostics[0].code in _WRONG:
+                    lied(passed, why.diagnostics[0])
+            return found
+    raise min((trouble for _, trouble in reversed(troubles)), key=_rank)
+
+
+def _rank(trouble: Problem) -> int:
+    code = trouble.diagnostics[0].code
+    return 0 if code in _WRONG else 2 if code in codes.UNREACHABLE else 1
 
 
 def attempt(work: Callable[[], Outcome[T]]) -> Outcome[T]:

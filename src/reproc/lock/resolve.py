@@ -265,7 +265,7 @@ class _Run:
             case LocalRequest():
                 return Outcome(local.lock(asked, self.folder, self.store))
             case GitRequest():
-                return git.lock(asked, self.store, self.client)
+                return git.lock(asked, self.store, self.client, self.site)
             case WebRequest():
                 return web.lock(asked, self.client, self.store, self.site)
             case DoiRequest():
@@ -292,10 +292,11 @@ class _Run:
         def holds(archive: Archive) -> bool:
             if archive.confirmed or archive.address is not None:
                 return archive.confirmed
-            root = self.site.snapshots(archive.name, archive.snapshot)
+            roots = self.site.snapshots(archive.name, archive.snapshot)
             try:
                 return all(
-                    net.digest(asking.get([f"{root}/dists/{suite}/InRelease"], suite)) == sha256
+                    net.digest(asking.get([f"{root}/dists/{suite}/InRelease" for root in roots], suite))
+                    == sha256
                     for suite, sha256 in archive.suites
                 )
             except Problem:

@@ -21,8 +21,9 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from reproc.lock.archives import Site, snapshot_address
+from reproc.lock.failures import NotServed, Unreachable, host_of
 from reproc.lock.model import Lock, LockedTarget, PythonEnvironment, Wheel
-from reproc.lock.net import Client, NotServed, Unreachable, host_of
+from reproc.lock.net import Client
 from reproc.lock.problem import Problem
 from reproc.lock.providers import pypi
 from reproc.lock.store import Store

@@ -22,9 +22,10 @@ from reproc.lock.debian import release as releases
 from reproc.lock.debian import solver, thirdparty
 from reproc.lock.debian.control import Package
 from reproc.lock.debian.index import Index, Universe
+from reproc.lock.failures import shown
 from reproc.lock.model import AptLayer, Archive, Deb
-from reproc.lock.net import Client, digest
-from reproc.lock.problem import Problem, problem
+from reproc.lock.net import Client
+from reproc.lock.problem import Problem, first_of, problem
 from reproc.lock.requests import AptRequest, SourceRequest
 from reproc.lock.store import Mismatch, Store
 from reproc.model import Item
@@ -93,7 +94,7 @@ class Archives:
         try:
             signed = self._signed(suite, folders, keys)
         except Problem as trouble:
-            raise self._of_past(suite, roots[0], trouble) if self.past else trouble from trouble
+            raise self._of_past(suite, trouble) if self.past else trouble from trouble
         names = [
             f"{each}/binary-{suite.architecture}/Packages" for each in archives.COMPONENTS[suite.archive]
         ]
@@ -112,12 +113,12 @@ class Archives:
                     date=archives.day(self.now),
                     first=first,
                 )
-            return (self.site.snapshots(suite.archive, moment),)
+            return self.site.snapshots(suite.archive, moment)
         # Ubuntu's mirrors hold amd64 alone, the snapshot service everything
         whole = suite.archive != "ubuntu" or suite.architecture == "amd64"
         return live if live and whole else self.site.addresses(suite.archive, moment)
 
-    def _of_past(self, suite: _Suite, root: str, trouble: Problem) -> Problem:
+    def _of_past(self, suite: _Suite, trouble: Problem) -> Problem:
         told = trouble.diagnostics[0]
         if told.code not in (codes.NETWORK, codes.NOT_SERVED):
             return trouble
@@ -166,20 +167,29 @@ class Archives:
         return signed.sha256, self._indexes(suite, signed, folders, names)
 
     def _signed(self, suite: _Suite, folders: Sequence[str], keys: Sequence[Path]) -> releases.InRelease:
-        shown = suite.address or suite.archive
-        what = f"the suite `{suite.name}` of `{shown}`"
+        """What the first place says whose signature is good; one whose signature is not is told of."""
+
+        def lied(folder: str, _: Diagnostic) -> None:
+            facts = {"url": shown(folder), "reason": "the signature of its index is not good"}
+            self.client.told.append(error(codes.MIRROR_PASSED_OVER, None, **facts))
+
+        return first_of(folders, lambda folder: self._signed_at(folder, suite, keys), lied)
+
+    def _signed_at(self, folder: str, suite: _Suite, keys: Sequence[Path]) -> releases.InRelease:
+        named = suite.address or suite.archive
+        what = f"the suite `{suite.name}` of `{named}`"
         try:
-            found = self.client.get([f"{folder}InRelease" for folder in folders], what)
+            found = self.client.get([f"{folder}InRelease"], what)
         except Problem as trouble:
             if trouble.diagnostics[0].code is not codes.NOT_SERVED:
                 raise
             try:  # Debian's releases before buster are signed in a file of its own
-                found = self.client.get([f"{folder}Release" for folder in folders], what)
-                signature = self.client.get([f"{folder}Release.gpg" for folder in folders], what)
+                found = self.client.get([f"{folder}Release"], what)
+                signature = self.client.get([f"{folder}Release.gpg"], what)
             except Problem:
                 raise trouble from trouble
-            return releases.verified(found, keys, shown, suite.name, signature)
-        return releases.verified(found, keys, shown, suite.name)
+            return releases.verified(found, keys, named, suite.name, signature)
+        return releases.verified(found, keys, named, suite.name)
 
     def _indexes(
         self, suite: _Suite, signed: releases.InRelease, folders: Sequence[str], names: Sequence[str]
@@ -225,16 +235,7 @@ class Archives:
         # by hash first: it cannot change between two requests
         names = ([f"{parent}{slash}by-hash/SHA256/{sha256}"] if signed.by_hash else []) + [name]
         addresses = [folder + each for each in names for folder in folders]
-        content = self.client.get(addresses, f"the index `{name}`", _LIMIT)
-        if digest(content) != sha256:
-            raise problem(
-                codes.DIGEST_MISMATCH,
-                None,
-                what=f"the index `{name}`",
-                found=digest(content),
-                expected=sha256,
-            )
-        return content
+        return self.client.get(addresses, f"the index `{name}`", _LIMIT, sha256)
 
 
 def _unxz(content: bytes) -> bytes:

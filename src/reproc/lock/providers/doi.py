@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from posixpath import basename
 from typing import Any
@@ -17,8 +17,9 @@ from urllib.parse import parse_qs, quote, urlsplit
 from reproc.diagnostics.codes import lock as codes
 from reproc.diagnostics.diagnostic import Diagnostic, Outcome, error
 from reproc.lock.archives import Site
+from reproc.lock.failures import NotServed, Unreachable, first
 from reproc.lock.model import Download, WebTree
-from reproc.lock.net import Client, NotServed, Unreachable
+from reproc.lock.net import Client
 from reproc.lock.problem import Problem, problem
 from reproc.lock.providers import web
 from reproc.lock.requests import DoiRequest, FileRequest
@@ -133,7 +134,7 @@ class _Record:
     def files(self) -> list[Listed]:
         """What the record lists; raises `Problem`."""
         try:
-            found = list(self._listed())
+            found = self._listed()
         except Unreachable as trouble:
             raise problem(
                 codes.NETWORK, self.request.origin, host=trouble.host, reason=trouble.reason
@@ -152,61 +153,67 @@ class _Record:
             raise _trouble(self.request, "it has no files that can be downloaded")
         return found
 
-    def _listed(self) -> Iterator[Listed]:
+    def _listed(self) -> list[Listed]:
         doi = self.request.doi
         if match := _ZENODO_DOI.fullmatch(doi):
-            return self._invenio(self.site.mirror("zenodo") or _ZENODO, match[1])
+            return self._of(_ZENODO, _invenio, match[1])
         if match := _FIGSHARE_DOI.fullmatch(doi):
-            return self._figshare(match[1], match[2])
+            return self._of(_FIGSHARE, _figshare, match[1], match[2])
         page = urlsplit(self._page(doi))
         root = f"{page.scheme}://{page.netloc}"
         name = parse_qs(page.query).get("persistentId")
         if name:
-            return self._dataverse(root, name[0])
+            return self._of(root, _dataverse, name[0])
         if match := _INVENIO_PAGE.fullmatch(page.path):
-            return self._invenio(root, match[1])
+            return self._of(root, _invenio, match[1])
         if match := _FIGSHARE_PAGE.fullmatch(page.path):
-            return self._figshare(match[1], match[2])
+            return self._of(_FIGSHARE, _figshare, match[1], match[2])
         advice = "name the files' addresses as `url`"
         raise _trouble(self.request, f"`{page.netloc}` is no site whose records are understood", advice)
 
+    def _of(self, root: str, read: Callable[..., Iterator[Listed]], *what: str | None) -> list[Listed]:
+        """What a site says, or the first of its mirrors that says something."""
+        return first(self.site.around(root), lambda place: list(read(self.client, place, *what)))
+
     def _page(self, doi: str) -> str:
         """Where a DOI leads to, told by the resolver without visiting that page."""
-        root = self.site.mirror("doi") or _RESOLVER
-        answer = self.client.object(f"{root}/api/handles/{quote(doi)}")
+        places = self.site.around(f"{_RESOLVER}/api/handles/{quote(doi)}")
+        answer = first(places, self.client.object)
         return next(str(each["data"]["value"]) for each in answer["values"] if each["type"] == "URL")
 
-    def _invenio(self, root: str, number: str) -> Iterator[Listed]:
-        answer = self.client.object(f"{root}/api/records/{number}")
-        listed = answer.get("files", ())
-        if isinstance(listed, Mapping):  # InvenioRDM's own form; Zenodo keeps an older one
-            listed = list(listed["entries"].values())
-        for each in listed:
-            key = str(each["key"])
-            links = each.get("links", {})
-            url = links.get("content") or links.get("self") or f"{root}/records/{number}/files/{quote(key)}"
-            algorithm, _, value = str(each.get("checksum") or "").partition(":")
-            yield Listed(key, str(url), _size(each.get("size")), (algorithm, value) if value else None)
 
-    def _figshare(self, number: str, version: str | None) -> Iterator[Listed]:
-        root = self.site.mirror("figshare") or _FIGSHARE
-        answer = self.client.object(f"{root}/articles/{number}" + (f"/versions/{version}" if version else ""))
-        for each in answer["files"]:
-            if not each.get("is_link_only"):
-                md5 = each.get("computed_md5") or each.get("supplied_md5")
-                digest = ("md5", str(md5)) if md5 else None
-                yield Listed(str(each["name"]), str(each["download_url"]), _size(each.get("size")), digest)
+def _invenio(client: Client, root: str, number: str) -> Iterator[Listed]:
+    answer = client.object(f"{root}/api/records/{number}")
+    listed = answer.get("files", ())
+    if isinstance(listed, Mapping):  # InvenioRDM's own form; Zenodo keeps an older one
+        listed = list(listed["entries"].values())
+    for each in listed:
+        key = str(each["key"])
+        links = each.get("links", {})
+        url = links.get("content") or links.get("self") or f"{root}/records/{number}/files/{quote(key)}"
+        algorithm, _, value = str(each.get("checksum") or "").partition(":")
+        yield Listed(key, str(url), _size(each.get("size")), (algorithm, value) if value else None)
 
-    def _dataverse(self, root: str, name: str) -> Iterator[Listed]:
-        """A dataset's files, or one file that has a DOI of its own."""
-        query = f":persistentId/?persistentId={quote(name, safe=':/')}"
-        try:
-            listed = self.client.object(f"{root}/api/datasets/{query}")["data"]["latestVersion"]["files"]
-        except NotServed as trouble:
-            if "status 404" not in trouble.reason:
-                raise
-            listed = [self.client.object(f"{root}/api/files/{query}")["data"]]
-        return (_of_dataverse(root, each) for each in listed)
+
+def _figshare(client: Client, root: str, number: str, version: str | None) -> Iterator[Listed]:
+    answer = client.object(f"{root}/articles/{number}" + (f"/versions/{version}" if version else ""))
+    for each in answer["files"]:
+        if not each.get("is_link_only"):
+            md5 = each.get("computed_md5") or each.get("supplied_md5")
+            digest = ("md5", str(md5)) if md5 else None
+            yield Listed(str(each["name"]), str(each["download_url"]), _size(each.get("size")), digest)
+
+
+def _dataverse(client: Client, root: str, name: str) -> Iterator[Listed]:
+    """A dataset's files, or one file that has a DOI of its own."""
+    query = f":persistentId/?persistentId={quote(name, safe=':/')}"
+    try:
+        listed = client.object(f"{root}/api/datasets/{query}")["data"]["latestVersion"]["files"]
+    except NotServed as trouble:
+        if "status 404" not in trouble.reason:
+            raise
+        listed = [client.object(f"{root}/api/files/{query}")["data"]]
+    return (_of_dataverse(root, each) for each in listed)
 
 
 def _of_dataverse(root: str, each: Mapping[str, Any]) -> Listed:

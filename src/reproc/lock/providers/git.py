@@ -16,9 +16,11 @@ from urllib.parse import urlsplit
 from reproc.diagnostics.codes import lock as codes
 from reproc.diagnostics.diagnostic import Diagnostic, Outcome, error
 from reproc.lock import tar
+from reproc.lock.archives import Site
+from reproc.lock.failures import host_of, plain
 from reproc.lock.model import GitTree, LargeFile, Submodule, TreeEntry
-from reproc.lock.net import Client, digest, host_of, plain
-from reproc.lock.problem import Problem, problem
+from reproc.lock.net import Client, digest
+from reproc.lock.problem import Problem, first_of, problem
 from reproc.lock.providers import lfs, submodules
 from reproc.lock.requests import GitRequest
 from reproc.lock.store import Store
@@ -34,21 +36,23 @@ if TYPE_CHECKING:
 _EXECUTABLE = 0o111
 
 
-def lock(request: GitRequest, store: Store, client: Client | None = None) -> Outcome[GitTree]:
+def lock(
+    request: GitRequest, store: Store, client: Client | None = None, site: Site | None = None
+) -> Outcome[GitTree]:
     """The commit that is asked for, its archive put into the store; raises `Problem`."""
     from dulwich.repo import Repo
 
     with store.temporary() as folder, Repo.init_bare(str(folder), mkdir=True) as repository:
-        return _Checkout(request, repository, client or Client(), store).locked()
+        return _Checkout(request, repository, client or Client(), store, site or Site()).locked()
 
 
-def fetch(tree: GitTree, store: Store, client: Client | None = None) -> None:
+def fetch(tree: GitTree, store: Store, client: Client | None = None, site: Site | None = None) -> None:
     """Puts a locked tree's archive into the store; raises `Problem`, also where it is another one."""
     from reproc.source import SourceFile, Span
 
     nowhere = Span(SourceFile("", ""), 0, 0)
     asked = GitRequest(tree.url, "commit", tree.commit, nowhere, bool(tree.submodules), bool(tree.large))
-    found = lock(asked, store, client).value
+    found = lock(asked, store, client, site).value
     if found is None or (found.tree, found.sha256) != (tree.tree, tree.sha256):
         raise problem(codes.GIT_CHANGED, None, commit=tree.commit, url=tree.url)
 
@@ -62,13 +66,14 @@ class _Checkout:
     """Holds the objects of the submodules as well."""
     client: Client
     store: Store
+    site: Site
     submodules: list[Submodule] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     large: list[LargeFile] = field(default_factory=list)
 
     def locked(self) -> Outcome[GitTree]:
         request = self.request
-        commit = _with_told(request, self.repository)
+        commit = self._commit(request)
         tree = _tree_of(self.repository, commit)
         if tree is None:
             raise _unknown(request)
@@ -90,6 +95,11 @@ class _Checkout:
             tuple(sorted(self.large, key=lambda each: each.path)),
         )
         return Outcome(found, warnings)
+
+    def _commit(self, request: GitRequest) -> ObjectID:
+        """The commit that is asked for, fetched from the first place that has it: mirrors, then its address."""
+        places = [replace(request, url=place) for place in self.site.around(request.url)]
+        return first_of(places, lambda place: _with_told(place, self.repository))
 
     def _members(self, url: str, tree: ObjectID, place: str, depth: int = 0) -> list[tar.Member]:
         """The members of a repository's tree, which stands at `place`; empty for the outermost one."""
@@ -138,7 +148,7 @@ class _Checkout:
         urls = [plain] if plain.endswith(".git") or plain.startswith("file:") else [f"{plain}.git", plain]
         for number, url in enumerate(urls, 1):
             try:
-                commit = _with_told(replace(request, url=url), self.repository)
+                commit = self._commit(replace(request, url=url))
                 tree = _tree_of(self.repository, commit)
                 if tree is None:
                     raise _unknown(request)
@@ -158,8 +168,9 @@ class _Checkout:
         if not found:
             return members
         origin = self.request.origin
-        endpoint = lfs.service(url, walk.small.get(lfs.CONFIGURATION), origin)
-        lfs.fetch(tuple(found.values()), url, endpoint, self.client, self.store, origin)
+        service = lfs.service(url, walk.small.get(lfs.CONFIGURATION), origin)
+        services = self.site.around(service)
+        lfs.fetch(tuple(found.values()), url, services, self.client, self.store, origin)
         self.large += (replace(each, path=f"{place}{path}") for path, each in found.items())
         return [self._filled(each, found.get(each.entry.path)) for each in members]
 

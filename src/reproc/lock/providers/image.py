@@ -20,7 +20,7 @@ from reproc.lock.debian.index import installed_from
 from reproc.lock.model import ArchiveBase, ImageBase
 from reproc.lock.net import Client
 from reproc.lock.problem import problem
-from reproc.lock.providers.registry import DIGEST, INDEXES, MANIFESTS, Registry, parsed
+from reproc.lock.providers.registry import DIGEST, INDEXES, MANIFESTS, Registry, of_registry, parsed
 from reproc.lock.store import Store
 from reproc.record import record
 from reproc.source import Span
@@ -37,8 +37,10 @@ def lock(
     text: str, origin: Span | None, platform: str, client: Client, site: Site, store: Store
 ) -> ImageBase:
     """The image for a platform, its flattened root file system put into the store; raises `Problem`."""
-    reference = parsed(text, origin)
-    registry = Registry(reference, origin, client, site)
+    return of_registry(parsed(text, origin), origin, client, site, lambda at: _locked(at, platform, store))
+
+
+def _locked(registry: Registry, platform: str, store: Store) -> ImageBase:
     manifest, digest = _manifest(registry, platform)
     config = registry.config(_digest(manifest.get("config"), registry))
     _check_platform(config, platform, registry)
@@ -53,12 +55,12 @@ def lock(
     except (tarfile.TarError, EOFError, UnicodeError) as trouble:
         raise registry.trouble(f"a layer cannot be read: {trouble}") from trouble
     size = store.place(rootfs).stat().st_size
-    return ImageBase(str(reference), digest, rootfs, size, environment_of(config))
+    return ImageBase(str(registry.reference), digest, rootfs, size, environment_of(config))
 
 
 def digest(text: str, origin: Span | None, platform: str, client: Client, site: Site) -> str:
     """The digest of an image's manifest for a platform, as it is now; raises `Problem`."""
-    return _manifest(Registry(parsed(text, origin), origin, client, site), platform)[1]
+    return of_registry(parsed(text, origin), origin, client, site, lambda at: _manifest(at, platform)[1])
 
 
 def _manifest(registry: Registry, platform: str) -> tuple[dict[str, Any], str]:

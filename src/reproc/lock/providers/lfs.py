@@ -8,9 +8,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from reproc.diagnostics.codes import lock as codes
+from reproc.lock.failures import NotServed, Unreachable, host_of, plain
 from reproc.lock.model import LargeFile
-from reproc.lock.net import Client, NotServed, Unreachable, host_of, plain
-from reproc.lock.problem import Problem, problem
+from reproc.lock.net import Client
+from reproc.lock.problem import Problem, first_of, problem
 from reproc.lock.store import Mismatch, Store
 from reproc.source import Span
 
@@ -56,9 +57,20 @@ def service(url: str, configuration: bytes | None, origin: Span | None) -> str:
 
 
 def fetch(
+    files: Sequence[LargeFile],
+    url: str,
+    endpoints: Sequence[str],
+    client: Client,
+    store: Store,
+    origin: Span | None,
+) -> None:
+    """Puts these files of the repository `url` into the store, from the first service that has them; raises `Problem`."""
+    first_of(endpoints, lambda endpoint: _of_service(files, url, endpoint, client, store, origin))
+
+
+def _of_service(
     files: Sequence[LargeFile], url: str, endpoint: str, client: Client, store: Store, origin: Span | None
 ) -> None:
-    """Puts these files of the repository `url` into the store; raises `Problem`."""
     wanted = {each.sha256: each for each in files if store.path(each.sha256) is None}
     rows = list(wanted.values())
     try:

@@ -14,7 +14,8 @@ from urllib.parse import parse_qs, quote, unquote
 
 from reproc.diagnostics.codes import lock as codes
 from reproc.lock.archives import Site, mirror_variable
-from reproc.lock.net import Client, NotServed, Unreachable
+from reproc.lock.failures import NotServed, Unreachable, first
+from reproc.lock.net import Client
 from reproc.lock.problem import Problem, problem
 from reproc.lock.providers import pypi
 from reproc.record import record
@@ -83,11 +84,12 @@ def locate(text: str, origin: Span | None, client: Client, site: Site) -> Locate
 
 def _npm(package: Package, text: str, origin: Span | None, client: Client, site: Site) -> Located:
     """The package's archive, as the registry's API describes it (github.com/npm/registry, REGISTRY-API.md)."""
-    root = _npm_registry(site)
-    if root is None:
+    roots = _npm_registries(site)
+    if not roots:
         facts = {"registry": "npm", "variable": mirror_variable("npm")}
         raise problem(codes.NO_REGISTRY, origin, **facts)
-    answer = client.object(f"{root}/{quote(package.name, safe='@')}/{quote(package.version, safe='')}")
+    path = f"{quote(package.name, safe='@')}/{quote(package.version, safe='')}"
+    answer = first([f"{root}/{path}" for root in roots], client.object)
     dist = answer.get("dist") if isinstance(answer, dict) else None
     url, integrity = (dist.get("tarball"), dist.get("integrity")) if isinstance(dist, dict) else (None, None)
     digest = _sha512(integrity)
@@ -107,13 +109,15 @@ def _sha512(integrity: object) -> str | None:
         return None
 
 
-def _npm_registry(site: Site) -> str | None:
-    """Where the registry is: the named mirror, npm's own variable, or what npm here is set up with."""
-    named = site.mirror("npm") or site.environment.get("npm_config_registry", "")
+def _npm_registries(site: Site) -> tuple[str, ...]:
+    """Where the registry is: the named mirrors, npm's own variable, or what npm here is set up with."""
+    if mirrors := site.mirrors("npm"):
+        return mirrors
+    named = site.environment.get("npm_config_registry", "")
     if not named and (program := shutil.which("npm", path=site.environment.get("PATH"))):
         command = [program, "config", "get", "registry"]
         done = subprocess.run(
             command, capture_output=True, text=True, check=False, env=dict(site.environment)
         )
         named = done.stdout.strip() if done.returncode == 0 else ""
-    return named.rstrip("/") if named.startswith(("https://", "http://")) else None
+    return (named.rstrip("/"),) if named.startswith(("https://", "http://")) else ()

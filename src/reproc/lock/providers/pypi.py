@@ -16,7 +16,7 @@ from reproc.lock.model import BuildTools, PythonEnvironment, Wheel
 from reproc.lock.net import Client
 from reproc.lock.problem import Problem, problem
 from reproc.lock.providers import uv
-from reproc.lock.providers.uv import Ask, first_of
+from reproc.lock.providers.uv import Ask, place_of
 from reproc.lock.requests import PROJECT, InstallRequest, PythonRequest
 from reproc.lock.requirements import Wanted, each_of, wanted
 from reproc.lock.store import Store
@@ -270,7 +270,7 @@ def _choose(package: Mapping[str, Any], ask: Ask, found: Sequence[Wanted]) -> Of
     fitting = sorted(ranked, key=lambda pair: (pair[0], pair[1].filename))
     asked = [w for w in found if w.name == name]
     if not fitting:
-        origin = asked[0].origin if asked else first_of(found)
+        origin = asked[0].origin if asked else place_of(found)
         if built:
             raise problem(codes.NO_SOURCE_ARCHIVE, origin, name=name)
         raise problem(codes.NO_WHEEL, origin, name=name, python=ask.version, platform=ask.words)

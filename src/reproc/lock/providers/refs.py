@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reproc.lock.archives import Site
+from reproc.lock.problem import first_of
 from reproc.lock.providers.git import _client, _told
 from reproc.lock.requests import GitRequest
+from reproc.record import replace
 
 if TYPE_CHECKING:
     from dulwich.client import GitClient
@@ -13,8 +16,13 @@ if TYPE_CHECKING:
     from dulwich.refs import Ref
 
 
-def refs(request: GitRequest) -> dict[str, str]:
-    """Commits by `refs/heads/…` and `refs/tags/…`; raises `Problem`."""
+def refs(request: GitRequest, site: Site) -> dict[str, str]:
+    """Commits by `refs/heads/…` and `refs/tags/…`, as the first place tells them; raises `Problem`."""
+    places = [replace(request, url=place) for place in site.around(request.url)]
+    return first_of(places, _refs)
+
+
+def _refs(request: GitRequest) -> dict[str, str]:
     try:
         found = {
             name.decode("utf-8", "replace"): commit.decode()

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from reproc.diagnostics.codes import lock as codes
+from reproc.diagnostics.diagnostic import Diagnostic, error
 from reproc.lock.archives import Site
-from reproc.lock.net import Client, NotServed, Unreachable, digest, host_of, plain
-from reproc.lock.problem import Problem, problem
+from reproc.lock.failures import NotServed, Unreachable, host_of, plain, shown
+from reproc.lock.net import Client, digest
+from reproc.lock.problem import Problem, first_of, problem
 from reproc.lock.providers import credentials
 from reproc.lock.providers.credentials import HUB
 from reproc.lock.store import Mismatch, Store
@@ -21,6 +24,7 @@ from reproc.source import Span
 if TYPE_CHECKING:
     import requests
 
+T = TypeVar("T")
 INDEXES = (
     "application/vnd.oci.image.index.v1+json",
     "application/vnd.docker.distribution.manifest.list.v2+json",
@@ -80,14 +84,32 @@ def parsed(text: str, origin: Span | None) -> Reference:
     return Reference(registry, rest, tag if colon else None if at else "latest", wanted if at else None)
 
 
+def of_registry(
+    reference: Reference, origin: Span | None, client: Client, site: Site, work: Callable[[Registry], T]
+) -> T:
+    """What `work` makes of the first of a registry's mirrors that gives the image, or else of the registry itself.
+
+    One that gives wrong bytes is told of; raises `Problem`.
+    """
+    mirrors = site.mirrors("docker" if reference.registry == HUB else reference.registry)
+    places = [Registry(reference, origin, client, site, mirror) for mirror in mirrors or (None,)]
+
+    def lied(place: Registry, told: Diagnostic) -> None:
+        facts = {"url": shown(place.mirror or ""), "reason": told.message}
+        client.told.append(error(codes.MIRROR_PASSED_OVER, origin, **facts))
+
+    return first_of(places, work, lied)
+
+
 @dataclass
 class Registry:
-    """One image's place in its registry."""
+    """One image's place in its registry, or in a mirror of it."""
 
     reference: Reference
     origin: Span | None
     client: Client
     site: Site
+    mirror: str | None = None
     _headers: dict[str, str] = field(default_factory=dict)
 
     def manifest(self, what: str, kinds: tuple[str, ...]) -> tuple[dict[str, Any], str]:
@@ -161,8 +183,7 @@ class Registry:
 
     @property
     def _root(self) -> str:
-        registry = self.reference.registry
-        mirror = self.site.mirror("docker") if registry == HUB else self.site.mirror(registry)
+        registry, mirror = self.reference.registry, self.mirror
         if mirror and "://" in mirror:
             root = mirror
         else:

@@ -12,9 +12,10 @@ from typing import Any
 from reproc.diagnostics.codes import lock as codes
 from reproc.lock import tar
 from reproc.lock.archives import Site
+from reproc.lock.failures import NotServed, Unreachable
 from reproc.lock.model import SwhTree, TreeEntry
-from reproc.lock.net import Client, NotServed, Unreachable
-from reproc.lock.problem import Problem, problem
+from reproc.lock.net import Client
+from reproc.lock.problem import Problem, first_of, problem
 from reproc.lock.requests import SwhRequest
 from reproc.lock.store import Store
 from reproc.lock.unpack import Source, form_of, unpacked
@@ -28,8 +29,12 @@ _STEPS = {"revision": "rev", "release": "rel", "snapshot": "snp", "directory": "
 
 def lock(request: SwhRequest, client: Client, site: Site, store: Store) -> SwhTree:
     """The folder or file, its canonical archive put into the store; raises `Problem`."""
+    return first_of(site.around(_ROOT), lambda root: _of(root, request, client, store))
+
+
+def _of(root: str, request: SwhRequest, client: Client, store: Store) -> SwhTree:
     try:
-        return _Heritage(request, client, site, store).tree()
+        return _Heritage(request, client, root, store).tree()
     except Unreachable as trouble:
         facts = {"host": trouble.host, "reason": trouble.reason, "variable": "REPROC_MIRROR_SWH"}
         raise problem(codes.NETWORK, request.origin, **facts) from trouble
@@ -57,9 +62,9 @@ def _trouble(request: SwhRequest, reason: str, advice: str | None = None) -> Pro
 class _Heritage:
     """One identifier."""
 
-    def __init__(self, request: SwhRequest, client: Client, site: Site, store: Store) -> None:
+    def __init__(self, request: SwhRequest, client: Client, root: str, store: Store) -> None:
         self.request, self.client, self.store = request, client, store
-        self.root = f"{site.mirror('swh') or _ROOT}/api/1"
+        self.root = f"{root}/api/1"
 
     def tree(self) -> SwhTree:
         """The tree, checked."""

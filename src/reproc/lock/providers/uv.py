@@ -20,7 +20,7 @@ from urllib.parse import urljoin, urlsplit
 from reproc.diagnostics.codes import lock as codes
 from reproc.diagnostics.diagnostic import Code, Diagnostic, error
 from reproc.lock.archives import Site
-from reproc.lock.problem import Problem, problem
+from reproc.lock.problem import Problem, first_of, problem
 from reproc.lock.requests import EVERY
 from reproc.lock.requirements import Wanted
 from reproc.record import record
@@ -56,9 +56,16 @@ def resolved(
     found: Sequence[Wanted],
     *options: str,
 ) -> Sequence[Mapping[str, Any]]:
-    """The packages of uv's answer as a pylock table (PEP 751); raises `Problem`."""
+    """The packages of uv's answer as a pylock table (PEP 751), from the first index that has them; raises `Problem`."""
     if not requirements:
         return ()
+    places = [("--default-index", each) for each in site.around(ask.index)] if ask.index else _indexes(site)
+    return first_of(places, lambda place: _answer(requirements, ask, site, found, *place, *options))
+
+
+def _answer(
+    requirements: Sequence[str], ask: Ask, site: Site, found: Sequence[Wanted], *options: str
+) -> Sequence[Mapping[str, Any]]:
     with TemporaryDirectory(prefix="reproc-uv-") as folder:  # away from any project's own uv settings
         command = [
             _uv(),
@@ -80,7 +87,6 @@ def resolved(
             ask.platform,
             *_forms(ask),
             *(("--exclude-newer", _timestamp(ask.as_of)) if ask.as_of is not None else ()),
-            *(("--default-index", ask.index) if ask.index else _index(site)),
             *options,
             "--output-file",
             "pylock.toml",
@@ -164,15 +170,14 @@ def _environment(site: Site) -> dict[str, str]:
     return kept | {"UV_NO_PROGRESS": "1", "UV_HTTP_RETRIES": kept.get("UV_HTTP_RETRIES", "2")}
 
 
-def _index(site: Site) -> list[str]:
-    """Where PyPI is: the named mirror, uv's own settings, or else pip's."""
-    mirror = site.mirror("pypi")
-    if mirror:
-        return ["--default-index", mirror]
+def _indexes(site: Site) -> list[tuple[str, ...]]:
+    """uv's options for each place where PyPI is: the named mirrors, uv's own settings, or else pip's."""
+    if mirrors := site.mirrors("pypi"):
+        return [("--default-index", mirror) for mirror in mirrors]
     if any(name in site.environment for name in ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_CONFIG_FILE")):
-        return []
+        return [()]
     index = site.environment.get("PIP_INDEX_URL") or _pip_index(site)
-    return ["--default-index", index] if index else []
+    return [("--default-index", index) if index else ()]
 
 
 def _pip_index(site: Site) -> str | None:
@@ -235,10 +240,10 @@ def _told(said: str, ask: Ask, found: Sequence[Wanted]) -> Problem:
 def _at(
     code: Code, asked: Wanted | None, found: Sequence[Wanted], *, output: str = "", **facts: str | None
 ) -> Diagnostic:
-    origin = asked.origin if asked is not None else first_of(found)
+    origin = asked.origin if asked is not None else place_of(found)
     return error(code, origin, *(asked.labels if asked is not None else ()), output=output, **facts)
 
 
-def first_of(found: Sequence[Wanted]) -> Span | None:
+def place_of(found: Sequence[Wanted]) -> Span | None:
     """The place of the first requirement."""
     return found[0].origin if found else None

@@ -12,8 +12,9 @@ from reproc.diagnostics.codes import lock as codes
 from reproc.diagnostics.diagnostic import Diagnostic, Outcome, error
 from reproc.lock import tar
 from reproc.lock.archives import Site, mirror_variable
+from reproc.lock.failures import NotServed, Unreachable
 from reproc.lock.model import Download, WebTree
-from reproc.lock.net import Client, NotServed, Unreachable
+from reproc.lock.net import Client
 from reproc.lock.problem import Problem, problem
 from reproc.lock.providers import purl
 from reproc.lock.requests import WebRequest
