@@ -24,14 +24,16 @@ from reproc.lock.debian.control import Package
 from reproc.lock.debian.index import Index, Universe
 from reproc.lock.failures import shown
 from reproc.lock.model import AptLayer, Archive, Deb
-from reproc.lock.net import Client
+from reproc.lock.net import Client, digest
 from reproc.lock.problem import Problem, first_of, problem
 from reproc.lock.requests import AptRequest, SourceRequest
-from reproc.lock.store import Mismatch, Store
+from reproc.lock.store import Store
 from reproc.model import Item
 from reproc.record import record, replace
 
 _LIMIT = 1 << 30
+_INDEXES = "packages"
+"""The area of notes that say by which digests the store has what was made of an index."""
 """The largest index that is unpacked, in bytes."""
 
 
@@ -194,17 +196,26 @@ class Archives:
     def _indexes(
         self, suite: _Suite, signed: releases.InRelease, folders: Sequence[str], names: Sequence[str]
     ) -> tuple[Index, ...]:
-        contents = (self._packages(signed, folders, name, suite.archive, suite.name) for name in names)
-        return tuple(Index(suite.archive, content) for content in contents)
+        return tuple(self._index(suite, signed, folders, name) for name in names)
+
+    def _index(self, suite: _Suite, signed: releases.InRelease, folders: Sequence[str], name: str) -> Index:
+        """A `Packages` file; what was made of it is found again by the digest that is signed."""
+        sha256 = signed.digests.get(name, ("",))[0]
+        noted = (self.store.recall(_INDEXES, sha256) or b"").decode("ascii", "replace").split()
+        kept = [path for each in noted if (path := self.store.path(each)) is not None]
+        if len(kept) == 2:
+            return Index.restored(suite.archive, *(path.read_bytes() for path in kept))
+        index = Index(suite.archive, self._packages(signed, folders, name, suite.archive, suite.name))
+        if sha256:
+            made = (self.store.add_stream((part,)) for part in (index.text, index.places))
+            self.store.remember(_INDEXES, sha256, " ".join(made).encode())
+        return index
 
     def _packages(
         self, signed: releases.InRelease, folders: Sequence[str], name: str, archive: str, suite: str
     ) -> bytes:
-        """The text of a `Packages` file; kept unpacked in the store, under the digest that is signed too."""
+        """The text of a `Packages` file."""
         plain = signed.digests.get(name)
-        kept = self.store.path(plain[0]) if plain is not None else None
-        if kept is not None:
-            return kept.read_bytes()
         for ending, unpack in ((".xz", _unxz), (".gz", _ungzip), ("", bytes)):
             listed = signed.digests.get(name + ending)
             if listed is None:
@@ -216,17 +227,9 @@ class Archives:
                 raise problem(
                     codes.BAD_INDEX, None, suite=suite, archive=archive, reason=str(trouble)
                 ) from trouble
-            if plain is not None:
-                try:
-                    self.store.add_stream((content,), plain[0])
-                except Mismatch as trouble:
-                    raise problem(
-                        codes.BAD_INDEX,
-                        None,
-                        suite=suite,
-                        archive=archive,
-                        reason="its unpacked digest is wrong",
-                    ) from trouble
+            if plain is not None and digest(content) != plain[0]:
+                reason = "its unpacked digest is wrong"
+                raise problem(codes.BAD_INDEX, None, suite=suite, archive=archive, reason=reason)
             return content
         raise problem(codes.BAD_INDEX, None, suite=suite, archive=archive, reason=f"it lists no `{name}`")
 
