@@ -121,7 +121,7 @@ class Oracle:
         for number, index in enumerate(self.universe.indexes):
             place = self._folder / "archives" / str(number)
             place.mkdir(parents=True)
-            (place / "Packages").write_bytes(index.text)
+            (place / "Packages").write_bytes(index.text.lstrip(b"\n"))
             sources.append(f"deb [trusted=yes allow-insecure=yes] file:{place} ./\n")
         (self._folder / "etc/sources.list").write_text("".join(sources))
         (self._folder / "etc/preferences").write_text(_preferences(self.universe))
