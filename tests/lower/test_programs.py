@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 import os
+import struct
 import subprocess
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -160,3 +162,50 @@ def test_rewriting_is_literal(text: str, old: str, new: str) -> None:
         done = run("rewrite.pl", file, old, new)
         assert done.returncode == 0, done.stderr
         assert file.read_bytes() == whole.replace(os.fsencode(old), os.fsencode(new))
+
+
+DATE = 1_700_000_000
+PASSWORD = "changeit"
+
+
+def keystore(times: list[int], tag: int = 2) -> bytes:
+    """A store of certificates as sun.security.provider.JavaKeyStore writes it, each entered at its time."""
+    rows = [b"\xfe\xed\xfe\xed", struct.pack(">II", 2, len(times))]
+    for number, time in enumerate(times):
+        alias, kind, content = f"debian:ca_{number}.pem".encode(), b"X.509", bytes([number]) * (900 + number)
+        rows.append(struct.pack(">IH", tag, len(alias)) + alias + struct.pack(">Q", time))
+        rows.append(struct.pack(">H", len(kind)) + kind + struct.pack(">I", len(content)) + content)
+    whole = b"".join(rows)
+    return whole + hashlib.sha1(PASSWORD.encode("utf-16-be") + b"Mighty Aphrodite" + whole).digest()
+
+
+def dated(path: Path, content: bytes) -> subprocess.CompletedProcess[bytes]:
+    path.write_bytes(content)
+    command = ["perl", "-w", PROGRAMS / "keystore.pl", path, PASSWORD]
+    return subprocess.run(command, env={**os.environ, "SOURCE_DATE_EPOCH": str(DATE)}, capture_output=True)
+
+
+def test_java_s_key_store_is_the_same_whenever_it_was_made(tmp_path: Path) -> None:
+    for times in ([1_795_860_205_193, 1_795_860_204_923, 0], [DATE * 1000] * 3):
+        done = dated(tmp_path / "cacerts", keystore(times))
+        assert done.returncode == 0 and not done.stderr
+        assert (tmp_path / "cacerts").read_bytes() == keystore([DATE * 1000] * 3)
+        assert sorted(tmp_path.iterdir()) == [tmp_path / "cacerts"]
+
+
+@pytest.mark.parametrize("content", [b"", b"0\x82PKCS12", b"\xfe\xed\xfe\xed\0\0\0\1"])
+def test_a_store_of_another_form_is_left_alone(content: bytes, tmp_path: Path) -> None:
+    done = dated(tmp_path / "cacerts", content)
+    assert done.returncode == 0 and not done.stderr
+    assert (tmp_path / "cacerts").read_bytes() == content
+
+
+def test_a_damaged_store_is_an_error(tmp_path: Path) -> None:
+    whole = keystore([1, 2])
+    for length in range(8, len(whole), 41):
+        done = dated(tmp_path / "cacerts", whole[:length])
+        assert done.returncode != 0
+        assert done.stderr == f"reproc: {tmp_path}/cacerts is damaged\n".encode()
+        assert (tmp_path / "cacerts").read_bytes() == whole[:length]
+    done = dated(tmp_path / "cacerts", keystore([1], tag=1))
+    assert b"holds more than certificates" in done.stderr

@@ -26,7 +26,8 @@ from reproc.target.quoting import words
 LINKS = "/usr/local/bin"
 """Where programs of code are linked; it is on every base's PATH."""
 _PATCH = "/.reproc.patch"
-_PROGRAM = "/.reproc.pl"
+PROGRAM = "/.reproc.pl"
+"""Where one of our programs lies while it is needed."""
 _PERL = "command -v perl > /dev/null || { echo 'reproc: this needs perl, which the base lacks' >&2; exit 1; }"
 
 
@@ -74,27 +75,27 @@ def _patched(plan: Plan, shape: Shape, key: str, path: str, code: model.Code) ->
     steps: list[Step] = []
     for item in code.patches:
         steps.append(put_file(plan, shape, f"patch {item}", _PATCH, f"patch {item} of {key}", item.origin))
-        lines = (_PERL, f"perl {_PROGRAM} {words(path, item.text, _PATCH)}", f"rm {_PATCH}")
+        lines = (_PERL, f"perl {PROGRAM} {words(path, item.text, _PATCH)}", f"rm {_PATCH}")
         steps.append(Run(f"apply {item} to {key}", lines, origin=item.origin))
-    return _with_program("patch.pl", f"what applies patches to {key}", steps)
+    return with_program("patch.pl", f"what applies patches to {key}", steps)
 
 
 def _rewritten(key: str, path: str, code: model.Code) -> list[Step]:
     steps: list[Step] = []
     for each in code.rewrites:
-        lines = (_PERL, f"perl {_PROGRAM} {words(path, each.old, each.new)}")
+        lines = (_PERL, f"perl {PROGRAM} {words(path, each.old, each.new)}")
         steps.append(Run(f"rewrite in {key}", lines, origin=each.origin))
-    return _with_program("rewrite.pl", f"what rewrites texts of {key}", steps)
+    return with_program("rewrite.pl", f"what rewrites texts of {key}", steps)
 
 
-def _with_program(name: str, title: str, steps: list[Step]) -> list[Step]:
+def with_program(name: str, title: str, steps: list[Step]) -> list[Step]:
     """The steps with the program that they run before them; the last one, a `Run`, removes it."""
     if not steps:
         return []
     last = steps[-1]
     assert isinstance(last, Run), "what runs a program comes last"
-    write = WriteFile(title, _PROGRAM, _program(name), 0o644, steps[0].origin)
-    return [write, *steps[:-1], replace(last, lines=(*last.lines, f"rm {_PROGRAM}"))]
+    write = WriteFile(title, PROGRAM, _program(name), 0o644, steps[0].origin)
+    return [write, *steps[:-1], replace(last, lines=(*last.lines, f"rm {PROGRAM}"))]
 
 
 def _owned(target: Target, key: str, path: str, block: model.Code | model.Data) -> list[Step]:

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from reproc import model
 from reproc.check import place_of_code, place_of_data
 from reproc.check.tools import tools_in_image
-from reproc.graph import App, FromStage, Runtime, SetEnv, Stage, Step, Variable
+from reproc.graph import App, FromStage, Run, Runtime, SetEnv, Stage, Step, Variable
 from reproc.lock.model import ImageBase
-from reproc.lock.requests import PYTHON, TOOLS
-from reproc.lower import packages
+from reproc.lock.requests import PYTHON, SYSTEM, TOOLS
+from reproc.lower import java, packages
 from reproc.lower.apps import activation, activation_files, app_files
 from reproc.lower.builds import kept, scripts, tool_steps
 from reproc.lower.environment import apply, changed, environment_origin, image_path
@@ -42,9 +42,7 @@ def image_stage(work: Work, stages: list[Stage]) -> tuple[Stage, Runtime]:
     steps += mount_points(mounted(work.plan, work.request))
     steps += file_steps(work.plan, work.shape)
     steps += project_steps(work)
-    for build in target.builds:
-        if not build.keep:
-            steps += scripts(work, build, common)
+    steps += _builds(work, common)
     final = apply(target.environment, ("both", "run"), with_path)
     if variables := changed(final, common):
         steps.append(SetEnv("environment at run", variables, environment_origin(target)))
@@ -63,6 +61,17 @@ def _keys(work: Work) -> list[str]:
     return parents_first(
         {key: place for key, place in places.items() if key not in taken or key.startswith("data ")}
     )
+
+
+def _builds(work: Work, environment: dict[str, str]) -> list[Step]:
+    """The builds that run in the image itself."""
+    steps = [
+        step for build in work.target.builds if not build.keep for step in scripts(work, build, environment)
+    ]
+    layers = work.plan.locked.apt if work.plan.locked else ()
+    if steps and any(java.is_there(layers, name) for name in (SYSTEM, PYTHON, TOOLS)):
+        steps.append(Run("what Java leaves behind", (java.FORGET,), origin=steps[-1].origin))
+    return steps
 
 
 def _python(work: Work) -> list[Step]:

@@ -6,7 +6,7 @@ from reproc import model
 from reproc.check import Target
 from reproc.graph import Step
 from reproc.lock.requests import TargetRequest, grounds
-from reproc.lower import packages
+from reproc.lower import java, packages
 from reproc.lower.adapt import adapted
 from reproc.lower.environment import base_environment
 from reproc.lower.inputs import from_outside, place
@@ -64,7 +64,8 @@ class Work:
         locked = next(each for each in self.plan.locked.apt if each.name == layer)
         if not locked.debs:
             return []
-        return [packages.install_debs(locked, self.plan.archives, self.shape, title, origin)]
+        install = packages.install_debs(locked, self.plan.archives, self.shape, title, origin)
+        return java.settled(install) if java.is_there(self.plan.locked.apt, layer) else [install]
 
     def unpacked(self, key: str, where: str, origin: Span) -> Step:
         """The step that puts a tool chain's archive at its place."""
