@@ -239,7 +239,7 @@ def test_the_document(go: Go, smoke: MakeTest, tmp_path: Path) -> None:
     path = tmp_path / "new/report.json"
     write(report.document({"path": "repro.spec", "sha256": "0"}, None), path, lambda log: "")
     found = json.loads(path.read_text(encoding="utf-8"))
-    assert found["summary"] == {"passed": 2, "failed": 2, "skipped": 8}
+    assert found["summary"] == {"passed": 2, "failed": 2, "skipped": 8, "flaky": 0}
     assert (found["version"], found["lock"], found["spec"]["path"], found["exit_code"]) == (
         1,
         None,
@@ -277,6 +277,8 @@ def test_the_document(go: Go, smoke: MakeTest, tmp_path: Path) -> None:
         "stdout": "out\n",
         "stderr": "err\n",
         "truncated": [],
+        "flaky": False,
+        "attempts": [],
     }
     assert (singularity["status"], singularity["build"], singularity["level"]) == ("skipped", None, None)
     assert [path.name for path in path.parent.iterdir()] == ["report.json"]

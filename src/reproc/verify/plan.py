@@ -106,6 +106,8 @@ class Options:
     only: str | None = None
     """`-k`: only tests whose name holds this, letter case aside."""
     fail_fast: bool = False
+    retries: int = 0
+    """How often a test that fails is run again, to tell a flaky one from one that never passes."""
     cache: bool = True
     """Whether what earlier runs have built and shown counts, and an engine may reuse its layers."""
     test: bool = True

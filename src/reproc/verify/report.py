@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from functools import cached_property
 from typing import Any
 
 from reproc.diagnostics import Diagnostic
-from reproc.record import record
+from reproc.record import record, replace
 from reproc.verify.engines.base import Captured
 from reproc.verify.plan import OpenStep
 from reproc.version import VERSION
@@ -20,6 +20,16 @@ class Status(Enum):
     PASSED = "passed"
     FAILED = "failed"
     SKIPPED = "skipped"
+
+
+@record
+class Attempt:
+    """One of several runs of a test."""
+
+    reason: str | None
+    """Why it failed; None if it passed."""
+    exit_code: int | None
+    seconds: float | None
 
 
 @record
@@ -36,6 +46,28 @@ class TestReport:
     stderr: Captured | None = None
     since: str | None = None
     """When an earlier run showed it, if this one did not do it again: nothing had changed."""
+    flaky: bool = False
+    """Whether it failed and then passed, which is a failure; the rest is of the last run that failed."""
+    attempts: tuple[Attempt, ...] = ()
+    """Every run of it, where there were several."""
+
+    @property
+    def failed_itself(self) -> bool:
+        """Whether it ran and failed; not so where the engine did, or something was not here."""
+        return self.status is Status.FAILED and self.stdout is not None
+
+
+def summed(runs: Sequence[TestReport]) -> TestReport:
+    """What several runs of a test come to, of which all but perhaps the last failed: never passed."""
+    *failures, last = runs
+    if not failures:
+        return last
+    attempts = tuple(Attempt(each.reason, each.exit_code, each.seconds) for each in runs)
+    if last.status is not Status.PASSED:
+        return replace(last, reason=f"{last.reason}; it failed {len(runs)} times", attempts=attempts)
+    shown = failures[-1]
+    counted = f"it failed {len(failures)} of {len(runs)} times: {shown.reason}"
+    return replace(shown, reason=counted, flaky=True, attempts=attempts)
 
 
 @record
@@ -173,6 +205,11 @@ class Report:
                 counts[Status.FAILED] += 1
         return counts
 
+    @property
+    def flaky(self) -> int:
+        """How many of the tests that failed passed when they were run again."""
+        return sum(test.flaky for row in self.rows() for test in row.tests)
+
     def rows(self) -> Iterator[EngineReport]:
         for target in self.targets:
             yield from target.engines
@@ -192,7 +229,7 @@ class Report:
             "started": self.started,
             "spec": dict(spec),
             "lock": None if lock is None else dict(lock),
-            "summary": {status.value: self.counts[status] for status in Status},
+            "summary": {status.value: self.counts[status] for status in Status} | {"flaky": self.flaky},
             "exit_code": self.exit_code,
             "targets": [_target(target) for target in self.targets],
             "diagnostics": [_diagnostic(each) for each in self.diagnostics],
@@ -276,6 +313,8 @@ def _test(test: TestReport) -> dict[str, Any]:
         "seconds": None if test.seconds is None else round(test.seconds, 3),
         **{name: None if stream is None else stream.text for name, stream in streams.items()},
         "truncated": [name for name, stream in streams.items() if stream is not None and stream.truncated],
+        "flaky": test.flaky,
+        "attempts": [vars(each) for each in test.attempts],
     }
 
 

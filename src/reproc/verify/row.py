@@ -33,6 +33,7 @@ from reproc.verify.report import (
     RebuildReport,
     Status,
     TestReport,
+    summed,
 )
 from reproc.verify.sameness import Unseen, elsewhere, rebuilt
 from reproc.verify.workspace import Workspace, remove_tree
@@ -287,10 +288,27 @@ class _Row:
         key = proofs.test_key(self.plan, test, built, self.probe, self.rows.machine, processor)
         if (earlier := self.known.test(key)) is not None:
             return earlier
-        found = self._run(built, test, processor)
+        found = self._tried(built, test, processor)
         if found.status is Status.PASSED:
             self.known.add(key, found)
         return found
+
+    def _tried(self, built: Built, test: model.Test, processor: str | None) -> TestReport:
+        """A test, run again while it fails and as often as was asked for; that it failed is told in any case."""
+        runs = [self._run(built, test, processor)]
+        while runs[-1].failed_itself and len(runs) <= self.rows.options.retries:
+            runs.append(self._run(built, test, processor))
+        found = summed(runs)
+        if found.failed_itself:
+            self._tell(self._failure(test, found))
+        return found
+
+    def _failure(self, test: model.Test, found: TestReport) -> Diagnostic:
+        streams = [each.text for each in (found.stderr, found.stdout) if each is not None and each.text]
+        said = "\n".join(streams[0].splitlines()[-_TAIL:]) if streams else ""
+        code = codes.TEST_FLAKY if found.flaky else codes.TEST_FAILED
+        facts = {"test": test.name, "target": self.plan.name, "engine": self.engine.name}
+        return error(code, test.origin, output=said, reason=found.reason, **facts)
 
     def _untested(self, test: model.Test) -> TestReport | None:
         """What stands for a test that is not run; None if it is."""
@@ -348,17 +366,10 @@ class _Row:
                 found, stderr = seen(wanted, result.stderr)
                 result = replace(result, stderr=stderr)
                 reason = judge(test, result) or missed(wanted, found)
-                return self._counted(test, result, f"{reason}; {died}" if reason and died else reason)
-
-    def _counted(self, test: model.Test, result: CommandResult, reason: str | None) -> TestReport:
-        if reason is not None:
-            said = "\n".join((result.stderr.text or result.stdout.text).splitlines()[-_TAIL:])
-            facts = {"test": test.name, "target": self.plan.name, "engine": self.engine.name}
-            self._tell(error(codes.TEST_FAILED, test.origin, output=said, reason=reason, **facts))
-        status = Status.PASSED if reason is None else Status.FAILED
-        return TestReport(
-            test.name, status, reason, result.exit_code, result.seconds, result.stdout, result.stderr
-        )
+                status = Status.PASSED if reason is None else Status.FAILED
+                reason = f"{reason}; {died}" if reason and died else reason
+                said = result.stdout, result.stderr
+                return TestReport(test.name, status, reason, result.exit_code, result.seconds, *said)
 
 
 def listed(differences: Sequence[DifferenceReport], count: int) -> str:

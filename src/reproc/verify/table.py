@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from reproc.verify.report import AuditReport, EngineReport, Report, Status, TestReport
+from reproc.verify.reports.words import seconds as _seconds
+from reproc.verify.reports.words import sums
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -108,7 +110,7 @@ def _test_cell(test: TestReport | None) -> tuple[str, str]:
         return ("–", "dim")
     took = "" if test.seconds is None or test.status is Status.SKIPPED else f" {_seconds(test.seconds)}"
     took = _EARLIER if test.since else took
-    return (f"{_MARKS[test.status]}{took}", _STYLES[test.status])
+    return (f"{'FLAKY' if test.flaky else _MARKS[test.status]}{took}", _STYLES[test.status])
 
 
 def _audit(row: EngineReport | None, name: str) -> AuditReport | None:
@@ -120,10 +122,6 @@ def _audit_cell(audit: AuditReport | None) -> tuple[str, str]:
         return ("–", "dim")
     earlier = _EARLIER if audit.since and audit.status is Status.PASSED else ""
     return (f"{_MARKS[audit.status]}{earlier}", _STYLES[audit.status])
-
-
-def _seconds(seconds: float) -> str:
-    return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds) // 60} min {int(seconds) % 60} s"
 
 
 def _find(row: EngineReport | None, name: str) -> TestReport | None:
@@ -160,5 +158,4 @@ def _earlier(report: Report) -> Iterable[str]:
 
 
 def _sums(report: Report) -> str:
-    parts = [f"{report.counts[status]} {status.value}" for status in Status]
-    return ", ".join(parts)
+    return sums({status.value: report.counts[status] for status in Status} | {"flaky": report.flaky})

@@ -50,6 +50,14 @@ def parser() -> Parser:
     )
     made.add_argument("--fail-fast", action="store_true", help="stop after the first failure")
     made.add_argument(
+        "--retries",
+        type=int,
+        choices=range(11),
+        default=0,
+        metavar="N",
+        help="run a test that fails up to N more times; one that then passes is told as flaky, and still fails",
+    )
+    made.add_argument(
         "--report",
         metavar="FILE",
         action="append",
@@ -126,6 +134,7 @@ def verify(options: Namespace, console: Console, *, test: bool) -> int:
         required=tuple(dict.fromkeys(required)),
         only=options.only if test else None,
         fail_fast=test and options.fail_fast,
+        retries=options.retries if test else 0,
         cache=not options.no_cache,
         test=test,
         emulate=test and options.emulate,

@@ -53,6 +53,13 @@ TEST_FAILED = Code(
     "test `{test}` fails for `{target}` in {engine}: {reason}",
     label="this test",
 )
+TEST_FLAKY = Code(
+    "E0630",
+    "test-flaky",
+    "test `{test}` is flaky for `{target}` in {engine}: {reason}",
+    label="this test holds only sometimes",
+    help=("look for a race, a time-out that is too short, or a random number without a seed",),
+)
 REQUIREMENT_MISSING = Code(
     "E0609",
     "requirement-missing",

@@ -8,7 +8,7 @@ from typing import Any
 
 from reproc.verify.reports import words
 
-_COLORS = {"passed": "#1a7f37", "failed": "#cf222e", "incomplete": "#9a6700"}
+_COLORS = {"passed": "#1a7f37", "failed": "#cf222e", "flaky": "#9a6700", "incomplete": "#9a6700"}
 """White on each of them has a contrast of at least 4.5 (WCAG 2.2, 1.4.3)."""
 _ADVANCE = 6.8
 """Pixels a letter, at 11 px Verdana; `textLength` makes up for other fonts."""

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from xml.etree import ElementTree as xml
 
+from reproc.verify.reports import words
+
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 cannot hold, even escaped (section 2.2, Char)."""
 
@@ -49,7 +51,7 @@ def _cases(suite: str, row: Mapping[str, Any]) -> Iterator[xml.Element]:
         findings = "\n".join(map(str, audit["findings"]))
         yield _case(suite, f"audit: {audit['name']}", audit["status"], findings or None, None)
     for test in row["tests"]:
-        case = _case(suite, test["name"], test["status"], test["reason"], test["seconds"])
+        case = _case(suite, test["name"], words.outcome(test), test["reason"], test["seconds"])
         for stream, tag in (("stdout", "system-out"), ("stderr", "system-err")):
             if test[stream]:
                 xml.SubElement(case, tag).text = _clean(test[stream])
@@ -61,8 +63,9 @@ def _case(suite: str, name: str, status: str, reason: str | None, seconds: float
         "testcase", {"classname": _clean(suite), "name": _clean(name), "time": f"{seconds or 0:.3f}"}
     )
     if status != "passed":
-        tag = "failure" if status == "failed" else "skipped"
-        xml.SubElement(case, tag, {"message": _clean(reason or "")})
+        tag = "skipped" if status == "skipped" else "failure"
+        kind = {"type": "flaky"} if status == "flaky" else {}
+        xml.SubElement(case, tag, {"message": _clean(reason or ""), **kind})
     return case
 
 

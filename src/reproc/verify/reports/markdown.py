@@ -34,7 +34,7 @@ def _lines(document: Mapping[str, Any]) -> Iterator[str]:
     mark = {"passed": "✅", "failed": "❌"}.get(words.verdict(document), "⚠️")
     yield f"## {mark} {text(document['spec'].get('title') or document['spec']['path'])}: {words.verdict(document)}"
     yield ""
-    yield f"{words.sums(document)} · reproc {text(document['reproc'])} · {text(document['started'])}"
+    yield f"{words.sums(document['summary'])} · reproc {text(document['reproc'])} · {text(document['started'])}"
     yield ""
     yield from _table(
         ("target", "engine", "result", "level", "build", "size", "digest"),
@@ -86,7 +86,7 @@ def _remarks(target: Mapping[str, Any]) -> Iterator[str]:
             yield f"- {text(row['engine'])} {row['status']}: {text(row['reason'])}"
         for test in row["tests"]:
             if test["reason"] is not None and row["reason"] is None:
-                yield f"- {text(row['engine'])}, “{text(test['name'])}” {test['status']}: {text(test['reason'])}"
+                yield f"- {text(row['engine'])}, “{text(test['name'])}” {words.outcome(test)}: {text(test['reason'])}"
 
 
 def _said(finding: object) -> object:
@@ -98,7 +98,10 @@ def _level(level: str | None) -> str:
 
 
 def _cell(test: Mapping[str, Any] | None) -> str:
-    return "" if test is None else f"{words.MARKS[test['status']]} {words.seconds(test['seconds'])}".strip()
+    if test is None:
+        return ""
+    how = words.outcome(test)
+    return f"{words.MARKS[how]} {'flaky ' if how == 'flaky' else ''}{words.seconds(test['seconds'])}".strip()
 
 
 def _table(head: Sequence[str], body: Sequence[Sequence[str]]) -> Iterator[str]:

@@ -29,7 +29,9 @@ def page(document: Mapping[str, Any], logs: Callable[[str], str]) -> str:
     return environment.from_string(source).render(
         document=document,
         verdict=words.verdict(document),
-        sums=words.sums(document),
+        verdicts=words.VERDICTS,
+        how=words.outcome,
+        sums=words.sums(document["summary"]),
         levels=words.LEVELS,
         marks=words.MARKS,
         rows=list(words.rows(document)),

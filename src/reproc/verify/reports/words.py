@@ -12,12 +12,28 @@ LEVELS = {
     "R3": "the same bytes",
 }
 """What each level of reproducibility says."""
-MARKS = {"passed": "✓", "failed": "✗", "skipped": "–"}
+MARKS = {"passed": "✓", "failed": "✗", "flaky": "✗", "skipped": "–"}
+VERDICTS = {
+    "passed": "everything holds",
+    "failed": "something does not hold",
+    "flaky": "a test holds only sometimes",
+    "incomplete": "something that was asked for is not here",
+}
+"""What each outcome of a whole run says."""
+_FLAKY = "E0630"
 
 
 def verdict(document: Mapping[str, Any]) -> str:
-    """`passed`, `failed`, or `incomplete` where something that was asked for is not here."""
+    """One of `VERDICTS`; `flaky` where nothing is worse than tests that passed only when they were run again."""
+    if document["exit_code"] == 1 and document["diagnostics"]:
+        errors = [each for each in document["diagnostics"] if each["severity"] == "error"]
+        return "flaky" if all(each["code"] == _FLAKY for each in errors) else "failed"
     return {0: "passed", 1: "failed"}.get(document["exit_code"], "incomplete")
+
+
+def outcome(test: Mapping[str, Any]) -> str:
+    """How a test came out: its status, or `flaky`."""
+    return "flaky" if test.get("flaky") else str(test["status"])
 
 
 def seconds(value: float | None) -> str:
@@ -37,9 +53,12 @@ def size(value: int | None) -> str:
     return f"{value} bytes"
 
 
-def sums(document: Mapping[str, Any]) -> str:
-    """`14 passed, 0 failed, 2 skipped`."""
-    return ", ".join(f"{count} {status}" for status, count in document["summary"].items())
+def sums(summary: Mapping[str, int]) -> str:
+    """`14 passed, 2 failed (1 of them flaky), 2 skipped`."""
+    flaky = summary.get("flaky", 0)
+    said = {"failed": f" ({flaky} of them flaky)"} if flaky else {}
+    counts = (f"{summary[each]} {each}{said.get(each, '')}" for each in ("passed", "failed", "skipped"))
+    return ", ".join(counts)
 
 
 def rows(document: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
