@@ -56,25 +56,29 @@ class Places:
     """Hands out the lines that say in a rendered text where a step begins, and reads them back."""
 
     def __init__(self) -> None:
-        self._origins: list[Span | None] = []
+        self._marks: list[tuple[Span | None, str]] = []
 
-    def mark(self, origin: Span | None) -> str:
-        """A line that says: what follows was asked for at `origin`."""
-        self._origins.append(origin)
-        return f"{NUL}{len(self._origins) - 1}"
+    def mark(self, origin: Span | None, title: str = "") -> str:
+        """A line that says: what follows was asked for at `origin`, and is called so."""
+        self._marks.append((origin, title))
+        return f"{NUL}{len(self._marks) - 1}"
 
-    def settle(self, lines: Iterable[str]) -> tuple[str, tuple[Span | None, ...]]:
-        """The text without marks, and for each of its lines the place that asked for it."""
+    def settle(
+        self, lines: Iterable[str]
+    ) -> tuple[str, tuple[Span | None, ...], tuple[tuple[int, str], ...]]:
+        """The text without marks, for each of its lines the place that asked for it, and titles by line."""
         origin: Span | None = None
         kept: list[str] = []
         origins: list[Span | None] = []
+        titles: list[tuple[int, str]] = []
         for line in lines:
             if line.startswith(NUL):
-                origin = self._origins[int(line[1:])]
+                origin, title = self._marks[int(line[1:])]
+                titles.append((len(kept) + 1, title))
                 continue
             kept.append(line.replace(NUMBER, str(len(kept) + 1)))
             origins.append(origin if line else None)
-        return "\n".join(kept) + "\n", tuple(origins)
+        return "\n".join(kept) + "\n", tuple(origins), tuple(titles)
 
 
 def place_of(origin: Span | None) -> str:

@@ -184,6 +184,7 @@ def _plan(
             epoch=graph.epoch,
             platform=graph.platform,
             line_origins=first.line_origins,
+            titles=first.titles,
             tag=image_tag(project.folder.root, request.name),
             network=_needs_network(graph),
             opened=_opened(graph),

@@ -155,6 +155,11 @@ def write_recipe(
         epoch=EPOCH,
         platform="linux/amd64",
         line_origins=tuple(None if owner is None else spans[owner] for owner in owners),
+        titles=tuple(
+            (number, "the base" if owner is None else f"step {owner}")
+            for number, (owner, before) in enumerate(zip(owners, [-1, *owners], strict=False), 1)
+            if owner != before
+        ),
         tag=f"reproc-tests/verify:{target}",
         network=network,
     )

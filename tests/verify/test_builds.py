@@ -53,6 +53,14 @@ def test_two_builds_are_the_same_bytes(engine: Engine, make_recipe: MakeRecipe, 
     assert first.notes == ()
     assert first.digest is not None and first.digest == second.digest
     assert progress.notes
+    ours = [each for each in first.steps if each.title.startswith("step ")]
+    assert [(each.title, each.place) for each in ours] == [
+        ("step 0", "repro.spec:1:1"),
+        ("step 1", "repro.spec:2:1"),
+    ]
+    assert all(0 <= each.seconds < first.seconds and not each.cached for each in ours)
+    others = {each.title for each in first.steps} - {"step 0", "step 1"}
+    assert {"writing the image", "packing the image"} & others
     assert (tmp_path / "log/one.log").read_text()
 
 

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from reproc.record import replace
 from reproc.source import SourceFile, Span
+from reproc.verify.engines.base import Step
 from reproc.verify.engines.buildkit import BuildKitWatch
 from reproc.verify.engines.failures import StepWatch, build_failed, origin, out_of_space
+from reproc.verify.engines.steps import Stopwatch, places_of
 from reproc.verify.plan import Recipe
 
 SOURCE = SourceFile("repro.spec", "one\ntwo\n")
@@ -155,3 +158,81 @@ def test_a_dockerfile_that_is_not_understood() -> None:
         3,
         "line 3 of the recipe is not understood: unknown instruction: FOO",
     )
+
+
+DOCKERFILE = """\
+# a comment with RUN x
+FROM scratch AS rootfs
+ADD --link base.tar /
+
+FROM rootfs AS base
+ENV A=1
+RUN --network=none \\
+    --mount=type=bind,source=a,target=/a <<'EOF'
+RUN is no instruction here
+FROM neither
+EOF
+
+FROM example.org/image@sha256:0
+COPY --from=base /a /b
+COPY <<EOF /x
+EOF
+WORKDIR /x
+CMD ["main"]
+"""
+
+
+def test_instructions_are_found_as_buildkit_counts_them() -> None:
+    assert places_of(DOCKERFILE) == {
+        ("rootfs", 1, 1): 3,
+        ("base", 1, 1): 7,
+        ("stage-2", 1, 4): 13,
+        ("stage-2", 2, 4): 14,
+        ("stage-2", 3, 4): 15,
+        ("stage-2", 4, 4): 17,
+    }
+    alone = places_of("FROM scratch\nRUN a\nRUN b\n")
+    assert alone == {(name, at, 2): at + 1 for name in ("", "stage-0") for at in (1, 2)}
+
+
+def vertex(name: str, began: str, ended: str, **more: object) -> str:
+    day = "2026-11-28T10:00:"
+    times = {"started": f"{day}{began}Z", "completed": f"{day}{ended}Z"}
+    return event(vertexes=[{"digest": name, "name": name, **times, **more}])
+
+
+def test_times_of_buildkit_s_steps(tmp_path: Path) -> None:
+    file = tmp_path / "Dockerfile"
+    file.write_text(DOCKERFILE)
+    titles = ((2, "the root file system"), (7, "build fit"), (13, "base image"), (14, "kept"))
+    lines = (*[None] * 6, ONE, ONE, *[None] * 9)
+    given = replace(recipe(*lines), file=file, titles=titles)
+    watch = BuildKitWatch(lambda _: None, lambda _: None)
+    for line in (
+        vertex("[stage-2 2/4] COPY --from=base /a /b", "09.5", "10.0"),
+        vertex("exporting to docker image format", "10.0", "12.25"),
+        vertex("[base 1/1] RUN --network=none <<'EOF' (a...)", "01.000000001", "02.5"),
+        vertex("[base 1/1] RUN --network=none <<'EOF' (a...)", "04.0", "05.0"),
+        vertex("[rootfs 1/1] ADD --link base.tar /", "00.0", "00.1", cached=True),
+        vertex("[somewhere 1/9] RUN x", "00.0", "00.1"),
+        vertex("resolving provenance", "00.0", "00.1"),
+        event(vertexes=[{"digest": "d", "name": "[stage-2 3/4] COPY x", "completed": "never"}]),
+    ):
+        watch.read(line)
+    assert watch.steps(given) == (
+        Step("the root file system", 0.1, True),
+        Step("build fit", 2.5, place="repro.spec:1:1"),
+        Step("kept", 0.5),
+        Step("writing the image", 2.25),
+    )
+
+
+def test_a_stopwatch_ends_a_step_when_the_next_begins() -> None:
+    times = iter([1.0, 3.5, 4.0, 9.0, 9.5])
+    clock = Stopwatch(lambda: next(times))
+    clock.end()
+    clock.begin(Step("a", 0))
+    clock.begin(Step("b", 0, place="repro.spec:1:1"))
+    clock.end()
+    clock.end()
+    assert clock.steps == [Step("a", 2.5), Step("b", 5.0, place="repro.spec:1:1")]

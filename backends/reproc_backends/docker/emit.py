@@ -37,6 +37,7 @@ from reproc_backends.layout import Places, place_of, render
 
 _PACKAGE = "reproc_backends.docker"
 _RESERVED = ("scratch", "context")
+_ROOTFS = "the bootstrapped root file system"
 
 
 @record
@@ -99,8 +100,7 @@ class _Dockerfile:
                 "closing": self._closing(),
             },
         )
-        text, origins = self.places.settle(text.split("\n")[:-1])
-        return Artifact("Dockerfile", text, origins)
+        return Artifact("Dockerfile", *self.places.settle(text.split("\n")[:-1]))
 
     def _head(self) -> list[str]:
         graph = self.graph
@@ -118,8 +118,8 @@ class _Dockerfile:
     def _roots(self) -> list[_StageView]:
         return [
             _StageView(
-                place=self.places.mark(None),
-                comments=["the bootstrapped root file system"] if self.comments else [],
+                place=self.places.mark(None, _ROOTFS),
+                comments=[_ROOTFS] if self.comments else [],
                 base="scratch",
                 name=name,
                 settings=[f"ADD --link {docker_paths(rootfs.path, '/')}"],
@@ -130,7 +130,7 @@ class _Dockerfile:
     def _commits(self) -> list[_StageView]:
         return [
             _StageView(
-                place=self.places.mark(step.origin),
+                place=self.places.mark(step.origin, step.title),
                 comments=[comment(f"{step.title}{place_of(step.origin)}")] if self.comments else [],
                 base="scratch",
                 name=name,
@@ -162,7 +162,7 @@ class _Dockerfile:
             said = "the image" if last else f"stage {stage.name}"
             comments.insert(0, comment(f"---- {said}{place_of(stage.origin)}"))
         lasting = self.lasting if stage.name in self.ancestors else None
-        place = self.places.mark(stage.origin)
+        place = self.places.mark(stage.origin, "base image")
         if lasting is not None:
             self._note_present(stage, lasting)
         views = [self._step(emitted) for emitted in self.steps.of_stage(stage, passing, lasting)]
@@ -180,7 +180,8 @@ class _Dockerfile:
         if self.comments:
             comments = [comment(f"{step.title}{place_of(step.origin)}") for step in emitted.steps]
         origin = next((step.origin for step in emitted.steps if step.origin), None)
-        return _StepView(self.places.mark(origin), comments, emitted.instructions)
+        title = "; ".join(dict.fromkeys(step.title for step in emitted.steps))
+        return _StepView(self.places.mark(origin, title), comments, emitted.instructions)
 
     def _closing(self) -> list[str]:
         runtime = self.graph.runtime

@@ -103,8 +103,7 @@ class _Definition:
                 "help": self._help(),
             },
         )
-        text, origins = self.places.settle(in_small_sections(text.split("\n")[:-1]))
-        return Artifact("Singularity.def", text, origins)
+        return Artifact("Singularity.def", *self.places.settle(in_small_sections(text.split("\n")[:-1])))
 
     def _head(self) -> list[str]:
         graph = self.graph
@@ -193,7 +192,7 @@ class _Definition:
         if self.comments:
             said = [comment(f"{step.title}{place_of(step.origin)}")]
         marker = f"echo {quote(f'==> reproc step {NUMBER}: {comment(step.title)}')}" if marked else ""
-        return _StepView(self.places.mark(step.origin), said, lines, marker)
+        return _StepView(self.places.mark(step.origin, step.title), said, lines, marker)
 
     def _environment(self) -> list[str]:
         """Lines that every way to run something reads first; there is no other place for all of them."""

@@ -29,11 +29,16 @@ class LegalGraph:
 
 @record
 class Artifact:
-    """A file of a recipe. `line_origins[n]` is the place in the spec that asked for line `n + 1`, if one did."""
+    """A file of a recipe.
+
+    `line_origins[n]` is the place in the spec that asked for line `n + 1`, if one did; `titles` are lines, counted
+    from 1, from which on the recipe does what the text beside them says.
+    """
 
     filename: str
     text: str
     line_origins: tuple[Span | None, ...] = ()
+    titles: tuple[tuple[int, str], ...] = ()
 
 
 class Backend(Protocol):

@@ -50,6 +50,8 @@ class Recipe:
     """`line_origins[n]` is the place in the spec that asked for line `n + 1` of `file`."""
     tag: str
     """What the image is called in an engine that names images, such as `reproc/quickstart:cpu`."""
+    titles: tuple[tuple[int, str], ...] = ()
+    """Lines of `file`, counted from 1, and what it does from there on."""
     network: bool = False
     """Whether some step needs the network; with none, the engine cuts it off for the whole build."""
     opened: tuple[OpenStep, ...] = ()

@@ -18,7 +18,7 @@ from typing import Any
 
 from reproc import model
 from reproc.files import write_atomically
-from reproc.verify.engines.base import Built, Captured, Probe
+from reproc.verify.engines.base import Built, Captured, Probe, Step
 from reproc.verify.machine import Machine
 from reproc.verify.plan import Recipe, TargetPlan
 from reproc.verify.report import AuditReport, Finding, RebuildReport, Status, TestReport
@@ -93,8 +93,9 @@ class Proofs:
         with suppress(*_DAMAGED):
             kept = self._known["image"]
             if key is not None and kept["key"] == key:
-                what = {**kept["what"], "notes": tuple(kept["what"]["notes"])}
-                return Built(**what), str(kept["since"])
+                what = kept["what"]
+                steps = tuple(Step(**each) for each in what["steps"])
+                return Built(**{**what, "notes": tuple(what["notes"]), "steps": steps}), str(kept["since"])
         return None
 
     def add_image(self, key: str | None, built: Built) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from reproc.diagnostics import Diagnostic
 from reproc.record import record, replace
-from reproc.verify.engines.base import Captured
+from reproc.verify.engines.base import Captured, Step
 from reproc.verify.plan import OpenStep
 from reproc.version import VERSION
 
@@ -88,6 +88,8 @@ class BuildReport:
     """The builds that the spec let reach the network; no other step of the author's could."""
     since: str | None = None
     """When an earlier run showed it, if this one did not do it again: nothing had changed."""
+    steps: tuple[Step, ...] = ()
+    """In the order of the recipe; empty where the engine does not tell them apart."""
 
 
 @record
@@ -266,12 +268,18 @@ def _engine(row: EngineReport) -> dict[str, Any]:
             "notes": list(build.notes),
             "shape": build.shape,
             "network": [{"build": each.build, "place": str(each.origin)} for each in build.network],
+            "steps": [_step(each) for each in build.steps],
         },
         "level": row.level,
         "rebuild": _rebuild(row.rebuild),
         "tests": [_test(test) for test in row.tests],
         "audits": [_audit(audit) for audit in row.audits],
     }
+
+
+def _step(step: Step) -> dict[str, Any]:
+    seconds = round(step.seconds, 3)
+    return {"title": step.title, "seconds": seconds, "cached": step.cached, "place": step.place}
 
 
 def _difference(difference: DifferenceReport) -> dict[str, Any]:

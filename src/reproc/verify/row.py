@@ -168,6 +168,7 @@ class _Row:
             build = replace(build, status=Status.FAILED)
             return EngineReport(name, version, Status.FAILED, built.diagnostic.message, build, rows)
         build = replace(build, image=built.image, digest=built.digest, notes=built.notes, size=built.size)
+        build = replace(build, steps=built.steps)
         rows = tuple(self._tested(built))
         audited = self._audited(built)
         again = self._rebuilt(built, key)

@@ -19,6 +19,16 @@ _ALLOW = (
     "on Ubuntu also `sysctl kernel.apparmor_restrict_unprivileged_userns=0`"
 )
 _SECONDS = 20
+PHASES = {
+    "Starting build": "getting the base",
+    "Running setup scriptlet": "unpacking the base",
+    "Creating SIF file": "packing the image",
+}
+"""What a build does besides the recipe's steps and takes time for, by how it says so."""
+PHASE = re.compile(
+    r"INFO: +(" + "|".join((*PHASES, "Running post scriptlet", "Adding", "Build complete")) + ")"
+)
+"""A line with which a build says that it goes on to something; what it went on with before has ended."""
 
 
 def program() -> str | None:

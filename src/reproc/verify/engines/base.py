@@ -38,6 +38,18 @@ class Probe:
 
 
 @record
+class Step:
+    """One step of a build."""
+
+    title: str
+    seconds: float
+    cached: bool = False
+    """Whether an engine took it from an earlier build."""
+    place: str | None = None
+    """In the spec, as `repro.spec:9:1`."""
+
+
+@record
 class Built:
     """An image that is ready to run."""
 
@@ -50,6 +62,8 @@ class Built:
     """What the engine could not do as well as it should, such as setting the files' times."""
     size: int | None = None
     """Bytes of the SIF, or of the image as an archive."""
+    steps: tuple[Step, ...] = ()
+    """In the order of the recipe; empty where an engine does not tell them apart."""
 
 
 @record

@@ -7,17 +7,29 @@ import json
 import re
 from collections import defaultdict, deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
+from math import inf
 from typing import Any
 
+from reproc.verify.engines.base import Step
 from reproc.verify.engines.failures import TAIL
+from reproc.verify.engines.steps import places_of, step_at
+from reproc.verify.plan import Recipe
 from reproc.verify.process import Lines
 
 _PLACE = re.compile(r"(?:\S*Dockerfile):(\d+)")
 _SHOWN = re.compile(r"\s*(\d+) \| (>>>)? ?")
 _EXIT = re.compile(r"exit code: (\d+)")
 _PARSE = re.compile(r"dockerfile parse error on line (\d+): (.*)")
-
+_STEP = re.compile(r"\[(?:(\S+) +)? *(\d+)/(\d+)\] ")
+_OWN = {
+    "[internal] load build context": (0, "copying the inputs"),
+    "exporting to docker image format": (inf, "writing the image"),
+    "exporting to image": (inf, "writing the image"),
+}
+"""What BuildKit does before or after the steps of a recipe, and takes time for."""
 
 _ERROR_STREAM = 2
 
@@ -66,6 +78,8 @@ class BuildKitWatch:
     _tails: dict[str, _Tail] = field(default_factory=lambda: defaultdict(_Tail))
     _lines: dict[str, dict[int, Lines]] = field(default_factory=lambda: defaultdict(dict))
     """By step and stream: pieces of the two come in any order, and must not be joined into one line."""
+    times: dict[str, tuple[str, float, bool]] = field(default_factory=dict)
+    """By step, those that came to an end: its name, seconds, and whether it was taken from an earlier build."""
     _begun: set[str] = field(default_factory=set)
     _error: str = ""
 
@@ -103,8 +117,31 @@ class BuildKitWatch:
                 self.tell(name)
         if vertex.get("completed"):
             self._end(key)
+            self._time(key, name, vertex)
         if vertex.get("error") and "context canceled" not in vertex["error"]:
             self.failed, self._error = key, str(vertex["error"])
+
+    def _time(self, key: str, name: str, vertex: dict[str, Any]) -> None:
+        """Adds up a step's time: BuildKit may take a step up several times."""
+        with suppress(KeyError, TypeError, ValueError):  # it says no time, or none that is understood
+            began, ended = (datetime.fromisoformat(vertex[each]) for each in ("started", "completed"))
+            seconds = (ended - began).total_seconds()
+            _, before, _ = self.times.get(key, (name, 0.0, False))
+            self.times[key] = (name, before + seconds, bool(vertex.get("cached")))
+
+    def steps(self, recipe: Recipe) -> tuple[Step, ...]:
+        """The steps that ran, in the order of the recipe, between what the engine does before and after them."""
+        places = places_of(recipe.file.read_text(encoding="utf-8"))
+        found: list[tuple[float, Step]] = []
+        for name, seconds, cached in self.times.values():
+            if match := _STEP.match(name):
+                line = places.get((match[1] or "", int(match[2]), int(match[3])))
+                if line is not None:
+                    found.append((line, step_at(recipe, line, seconds, cached)))
+            elif name in _OWN:
+                at, title = _OWN[name]
+                found.append((at, Step(title, seconds, cached)))
+        return tuple(step for _, step in sorted(found, key=lambda row: row[0]))
 
     def _output(self, key: str, stream: int) -> Lines:
         streams = self._lines[key]

@@ -26,6 +26,7 @@ from reproc.verify.engines.base import (
     Probe,
     RunFailed,
     RunResult,
+    Step,
 )
 from reproc.verify.engines.buildkit import BuildKitWatch
 from reproc.verify.engines.containers import Containers, Lost, Refused, connect, translated
@@ -154,14 +155,14 @@ class DockerEngine:
         seconds = time.monotonic() - began
         if isinstance(result, Diagnostic):
             return BuildFailed(result, seconds, lacking=result.code is not codes.BUILD_FAILED)
-        image, digest, size = result
+        image, digest, size, steps = result
         store = next((each for each in self._probe.details if each.name == "image store"), None)
         notes = (store.text,) if store and not store.good else ()
-        return Built(image, digest, seconds, notes, size)
+        return Built(image, digest, seconds, notes, size, steps)
 
     def _build(
         self, recipe: Recipe, progress: Progress, log: Path, archive: Path, metadata: Path, cache: bool
-    ) -> tuple[str, str | None, int | None] | Diagnostic:
+    ) -> tuple[str, str | None, int | None, tuple[Step, ...]] | Diagnostic:
         with Log(log) as file:
             watch = BuildKitWatch(progress.note, lambda text: file.write(text + "\n"))
             arguments = self._arguments(recipe, archive, metadata, cache)
@@ -179,7 +180,7 @@ class DockerEngine:
         if before not in (None, image):
             with suppress(Lost, Refused), translated():  # another tag or a container may still hold it
                 self._containers_client.api.remove_image(before, noprune=False)
-        return image, _digest(metadata), size
+        return image, _digest(metadata), size, watch.steps(recipe)
 
     @property
     def _containers_client(self) -> Any:

@@ -22,6 +22,7 @@ from pathlib import Path
 from reproc.diagnostics import Diagnostic, error
 from reproc.diagnostics.codes import verify as codes
 from reproc.progress import Progress
+from reproc.record import replace
 from reproc.verify import contract, sif
 from reproc.verify.engines import apptainer
 from reproc.verify.engines.base import (
@@ -34,8 +35,10 @@ from reproc.verify.engines.base import (
     Probe,
     RunFailed,
     RunResult,
+    Step,
 )
 from reproc.verify.engines.failures import TAIL, StepWatch, build_failed, no_space, origin, out_of_space
+from reproc.verify.engines.steps import Stopwatch, step_at
 from reproc.verify.launcher import CANNOT, MARK
 from reproc.verify.plan import Recipe
 from reproc.verify.process import Finished, Log, capture, follow
@@ -119,14 +122,14 @@ class SingularityEngine:
         seconds = time.monotonic() - began
         if isinstance(result, Diagnostic):
             return BuildFailed(result, seconds, lacking=result.code is not codes.BUILD_FAILED)
-        path, digest = result
+        path, digest, steps = result
         notes = () if self.sandbox.root else ("the network was not cut off while building",)
-        return Built(str(path), digest, seconds, notes, path.stat().st_size)
+        return Built(str(path), digest, seconds, notes, path.stat().st_size, steps)
 
     def _build(
         self, recipe: Recipe, progress: Progress, log: Path, folder: Path
-    ) -> tuple[Path, str] | Diagnostic:
-        watch = StepWatch()
+    ) -> tuple[Path, str, tuple[Step, ...]] | Diagnostic:
+        watch, clock = StepWatch(), Stopwatch()
         last: list[str] = []
         with Log(log) as file:
 
@@ -134,7 +137,10 @@ class SingularityEngine:
                 file.write(line + "\n")
                 title = watch.read(line)
                 if title is not None:
+                    clock.begin(replace(step_at(recipe, watch.line or 1, 0), title=title))
                     progress.note(title)
+                elif phase := apptainer.PHASE.match(line):
+                    _enter(phase[1], clock)
                 elif line.strip() and not line.startswith("+ "):
                     progress.note(line)
                 if line.startswith(("FATAL:", "ERROR:", MARK)):
@@ -144,7 +150,9 @@ class SingularityEngine:
             code = follow(arguments, tell, environment=environment, folder=work)
         if code != 0:
             return self._build_failure(recipe, watch, last, code, log)
-        return self._finish(recipe, folder / "out" / "image.sif", log)
+        clock.end()
+        finished = self._finish(recipe, folder / "out" / "image.sif", log)
+        return finished if isinstance(finished, Diagnostic) else (*finished, tuple(clock.steps))
 
     def _build_call(self, recipe: Recipe, folder: Path) -> tuple[list[str], Path, dict[str, str]]:
         for name in ("out", "work", "home", "tmp", "var-tmp"):
@@ -440,6 +448,15 @@ class SingularityEngine:
         if out_of_space([text]):
             return no_space(self.name, doing, self._workspace.root)
         return error(codes.ENGINE_FAILED, None, engine=self.name, doing=doing, reason=text)
+
+
+def _enter(phase: str, clock: Stopwatch) -> None:
+    """Notes what the engine itself goes on to, between the steps of the recipe."""
+    title = apptainer.PHASES.get(phase)
+    if title is None:
+        clock.end()
+    else:
+        clock.begin(Step(title, 0))
 
 
 def _mount(source: str, target: str) -> str:
