@@ -17,6 +17,8 @@ INPUTS = "inputs"
 """The folder of a build context that holds the fetched inputs."""
 MOUNT = "/mnt"
 """Where a step sees `INPUTS`; this directory exists in every base (FHS 3.0, section 3.12)."""
+CUTS = "cuts"
+"""A folder below `INPUTS` that an engine without layers may provide: trees that builds keep for the next one."""
 APPS = "/opt/reproc/bin"
 """The directory of the image that holds the apps; first on PATH."""
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import assert_never
 
 from reproc.graph import APPS, App, BuildGraph, FromStage, Image, Rootfs, Run, Script, Stage, Step
-from reproc.record import record
+from reproc.record import record, replace
 from reproc.target.backend import Artifact, Feature, LegalGraph
 from reproc.target.quoting import byte_string, comment, def_holds, export, quote, without_arguments
 from reproc.target.shell import activate
 from reproc_backends.layout import NUMBER, Places, place_of, render
+from reproc_backends.singularity import cut
 from reproc_backends.singularity.sections import in_small_sections
 from reproc_backends.singularity.setup import make_place, opening, unpack_rootfs
 from reproc_backends.singularity.steps import PLACE, Kept, Parts, StepEmitter, closing
@@ -142,12 +143,18 @@ class _Definition:
         brought = [self._view(step, part.setup, marked=False) for step, part in parts if part.setup]
         if brought:
             setup += [_StepView(self.places.mark(stage.origin), [], make_place()), *brought]
+        post = [self._view(step, part.post, marked=part.marked) for step, part in parts if part.post]
+        steps = cut.before(self.graph, stage)
+        if steps and isinstance(stage.base, Rootfs):
+            lines = [line for _, part in parts[: len(steps)] for line in part.post]
+            name = cut.key(self.graph, stage, steps, lines)
+            setup[0] = replace(setup[0], lines=cut.unpack(setup[0].lines, stage.base, name))
+            post = self._cut(stage, post, sum(1 for _, part in parts[: len(steps)] if part.post), steps, name)
         if setup:
             setup.insert(0, _StepView(self.places.mark(stage.origin), [], opening()))
         if self.comments:
             said_of = "the image" if last else f"stage {stage.name}"
             comments.insert(0, comment(f"---- {said_of}{place_of(stage.origin)}"))
-        post = [self._view(step, part.post, marked=part.marked) for step, part in parts if part.post]
         return _StageView(
             place=self.places.mark(stage.origin),
             comments=comments,
@@ -159,6 +166,14 @@ class _Definition:
             opening=self._opening(stage, [part for _, part in parts]),
             post=post + self._ending(stage, last),
         )
+
+    def _cut(
+        self, stage: Stage, post: list[_StepView], count: int, steps: tuple[Step, ...], name: str
+    ) -> list[_StepView]:
+        """The steps with the first of them between the lines of a cut."""
+        begin = _StepView(self.places.mark(stage.origin), [], cut.begin())
+        end = _StepView(self.places.mark(stage.origin), [], cut.end(steps, name))
+        return [begin, *post[:count], end, *post[count:]]
 
     def _opening(self, stage: Stage, parts: list[Parts]) -> list[str]:
         lines = ["set -eu", "umask 022", "cd /", *_LIBRARY_PATH]

@@ -103,6 +103,16 @@ class Workspace:
         return self.root / "sif"
 
     @property
+    def vendored(self) -> Path:
+        """Recipes with all that they read, a folder a target."""
+        return self.root / "vendored"
+
+    @property
+    def cuts(self) -> Path:
+        """Trees that builds without layers start from."""
+        return self.root / "cuts"
+
+    @property
     def proven(self) -> Path:
         """What earlier runs have shown, a file a target and engine."""
         return self.root / "proven"
@@ -121,3 +131,8 @@ class Workspace:
     def stale(self) -> tuple[Path, ...]:
         """Folders of runs that died."""
         return tuple(sorted(path for path in (self.root / "tmp").iterdir() if is_dead(path.name)))
+
+    def others(self) -> tuple[Path, ...]:
+        """Folders of other runs that are alive."""
+        runs = (path for path in (self.root / "tmp").iterdir() if path != self.temporary)
+        return tuple(sorted(path for path in runs if not is_dead(path.name)))

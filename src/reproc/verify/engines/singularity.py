@@ -16,11 +16,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 
 from reproc.diagnostics import Diagnostic, error
 from reproc.diagnostics.codes import verify as codes
+from reproc.graph import CUTS, INPUTS, MOUNT
 from reproc.progress import Progress
 from reproc.record import replace
 from reproc.verify import contract, sif
@@ -37,6 +39,7 @@ from reproc.verify.engines.base import (
     RunResult,
     Step,
 )
+from reproc.verify.engines.cuts import Cuts
 from reproc.verify.engines.failures import TAIL, StepWatch, build_failed, no_space, origin, out_of_space
 from reproc.verify.engines.steps import Stopwatch, step_at
 from reproc.verify.launcher import CANNOT, MARK
@@ -104,21 +107,26 @@ class SingularityEngine:
         return self._probe
 
     @cached_property
+    def _cuts(self) -> Cuts:
+        return Cuts(self._workspace.cuts)
+
+    @cached_property
     def _compression(self) -> tuple[str, ...]:
         return apptainer.compression()
 
     # building
 
     def build(self, recipe: Recipe, progress: Progress, log: Path, *, cache: bool = True) -> BuildResult:
-        del cache  # a def has no layers
         began = time.monotonic()
         folder = self._new_folder()
         try:
-            result = self._build(recipe, progress, log, folder)
+            result = self._build(recipe, progress, log, folder, cache)
         except OSError as failure:
             result = self._system_failure(f"building `{recipe.target}`", failure)
         finally:
             self._remove(folder)
+            with suppress(OSError):  # it is there only where it was mounted on
+                (recipe.context / INPUTS / CUTS).rmdir()
         seconds = time.monotonic() - began
         if isinstance(result, Diagnostic):
             return BuildFailed(result, seconds, lacking=result.code is not codes.BUILD_FAILED)
@@ -127,7 +135,7 @@ class SingularityEngine:
         return Built(str(path), digest, seconds, notes, path.stat().st_size, steps)
 
     def _build(
-        self, recipe: Recipe, progress: Progress, log: Path, folder: Path
+        self, recipe: Recipe, progress: Progress, log: Path, folder: Path, cache: bool
     ) -> tuple[Path, str, tuple[Step, ...]] | Diagnostic:
         watch, clock = StepWatch(), Stopwatch()
         last: list[str] = []
@@ -146,7 +154,7 @@ class SingularityEngine:
                 if line.startswith(("FATAL:", "ERROR:", MARK)):
                     last.append(line)
 
-            arguments, work, environment = self._build_call(recipe, folder)
+            arguments, work, environment = self._build_call(recipe, folder, cache)
             code = follow(arguments, tell, environment=environment, folder=work)
         if code != 0:
             return self._build_failure(recipe, watch, last, code, log)
@@ -154,7 +162,9 @@ class SingularityEngine:
         finished = self._finish(recipe, folder / "out" / "image.sif", log)
         return finished if isinstance(finished, Diagnostic) else (*finished, tuple(clock.steps))
 
-    def _build_call(self, recipe: Recipe, folder: Path) -> tuple[list[str], Path, dict[str, str]]:
+    def _build_call(
+        self, recipe: Recipe, folder: Path, cache: bool
+    ) -> tuple[list[str], Path, dict[str, str]]:
         for name in ("out", "work", "home", "tmp", "var-tmp"):
             (folder / name).mkdir()
         for name in ("tmp", "var-tmp"):
@@ -164,8 +174,8 @@ class SingularityEngine:
         place = Path(self._stage, "build") if ids else folder
         arguments = [self._program, "--nocolor", "build", "--force", "--disable-cache"]
         arguments += self._compression
-        if recipe.vendored and (recipe.context / "inputs").is_dir():
-            arguments += ["--bind", f"{context}/inputs:/mnt"]
+        if recipe.vendored and (recipe.context / INPUTS).is_dir():
+            arguments += ["--bind", f"{context}/{INPUTS}:{MOUNT}"]
         if recipe.access:
             arguments += ["--bind", f"{place}/settings:/mnt"]
             shutil.copytree(recipe.access.settings, folder / "settings")
@@ -190,6 +200,8 @@ class SingularityEngine:
             # package managers wait for the disk after every file of a tree that is packed and removed anyway
             Unsynced(f"{place}/work"),
         ]
+        if cache and recipe.vendored and self._cuts.offer(recipe.file):
+            mounts.append(Bind(self._cuts.folder, str(context / INPUTS / CUTS), make=True))
         inside = self.sandbox.argv(
             ids, arguments, network=recipe.network, workdir=str(context), mounts=mounts
         )
@@ -442,6 +454,7 @@ class SingularityEngine:
         mine = self._workspace.temporary.glob(f"{self.name}-*")
         for folder in sorted((*mine, *self._workspace.stale())):
             self._remove(folder)
+        self._cuts.tidy(self._workspace.vendored, alone=not self._workspace.others())
 
     def _system_failure(self, doing: str, failure: OSError) -> Diagnostic:
         text = failure.strerror or str(failure)
