@@ -29,7 +29,8 @@ target old {
         using gcc 12
         in    /opt/src/add
         run   "mkdir -p /opt/add/bin"
-        run   "gcc -O3 main.c add.c -o /opt/add/bin/plain"
+        flags cpu
+        run   "gcc $CFLAGS -frecord-gcc-switches -O3 main.c add.c -o /opt/add/bin/plain"
         run   "gcc -O3 -mavx2 main.c add.c -o /opt/add/bin/add"
         keep  /opt/add
     }
@@ -37,6 +38,7 @@ target old {
     test "plain" {
         run    "plain"
         expect stdout equals "2"
+        expect file /opt/add/bin/plain contains "-march=x86-64-v2 -mtune=generic"
     }
 
     test "avx2" {

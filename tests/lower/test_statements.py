@@ -16,6 +16,7 @@ from reproc.target.legalize import legalize
 
 Lower = Callable[..., BuildGraph]
 BASE = "reproc 1\nbase debian bookworm { from bootstrap }\n"
+HASWELL = "-march=haswell -mtune=haswell"
 EVIL = "a 'b' $(id) `id` \\{{'' %post ; # * \\\\ \\\""
 """As a spec's string writes it: quotes, expansions, comments, what a def's reader looks for."""
 PLAIN = EVIL.replace('\\"', '"').replace("\\{{", "{{").replace("\\\\", "\\")
@@ -117,6 +118,43 @@ def test_a_driver_that_is_named_stands_for_the_toolkits_own(lowered: Lower, cuda
         for each in lowered(f"{BASE}{cuda}\nenv {{ NVIDIA_REQUIRE_CUDA x }}\n").runtime.environment
     }
     assert found["NVIDIA_REQUIRE_CUDA"] == "x"
+
+
+@pytest.mark.parametrize(
+    ("hardware", "said"),
+    [
+        ("cpu x86-64-v2", {"CFLAGS": "-march=x86-64-v2 -mtune=generic -O2"}),
+        ("cpu haswell\nwithout avx sse4.2 avx512f", {"FFLAGS": f"{HASWELL} -mno-avx -mno-sse4.2 -O2"}),
+        ("cpu zen2\nenv { at build FCFLAGS -g }", {"FCFLAGS": "-march=znver2 -mtune=znver2 -g"}),
+        ("cpu haswell\nenv { at run CXXFLAGS -g }", {"CXXFLAGS": f"{HASWELL} -O2"}),
+        ("platform linux/arm64\ncpu neoverse_n1", {"CFLAGS": "-mcpu=neoverse-n1 -O2"}),
+        ("", {"CFLAGS": None, "CUDAARCHS": None}),
+        ("cuda 12.4 { arch sm_80 sm_90a }", {"CUDAARCHS": "80;90a-real", "TORCH_CUDA_ARCH_LIST": "8.0+PTX;9.0a"}),
+        ("cuda 13.0 { arch sm_120 }", {"CMAKE_CUDA_ARCHITECTURES": "120", "TORCH_CUDA_ARCH_LIST": "12.0+PTX"}),
+        ("cuda 12.4 { arch sm_80 }\nenv { at build CUDAARCHS 75 }", {"CUDAARCHS": "75", "CFLAGS": None}),
+    ],
+)  # fmt: skip
+def test_compilers_are_told_of_the_hardware_where_a_build_asks(
+    lowered: Lower, hardware: str, said: dict[str, str | None]
+) -> None:
+    graph = lowered(
+        f'{BASE}{hardware}\nbuild x {{ in /opt; run "asked"; flags cpu gpu }}\nbuild y {{ in /opt; run "not" }}\n'
+    )
+    asked, other = (each for each in graph.stages[-1].steps if isinstance(each, Script))
+    found = {each.name: each.value for each in asked.environment}
+    assert {name: found.get(name) for name in said} == said
+    assert "-march" not in str(other.environment)
+
+
+def test_tools_that_read_other_variables_are_told_by_those(lowered: Lower) -> None:
+    tools = "toolchain rust 1.63\ntoolchain go 1.19\ntoolchain gcc 9\n"
+    using = "using rust 1.63; using go 1.19; using gcc 9"
+    build = f'build x {{ {using}; in /opt; run "make"; flags cpu; keep /opt/x }}'
+    graph = lowered(f"{BASE}{tools}cpu x86-64-v3\n{build}\n")
+    (script,) = (each for stage in graph.stages for each in stage.steps if isinstance(each, Script))
+    found = {each.name: each.value for each in script.environment}
+    assert found["CFLAGS"].startswith("-march=x86-64 -mtune=generic -mcx16"), "GCC 9 does not know x86-64-v3"
+    assert (found["RUSTFLAGS"], found["GOAMD64"]) == ("-C target-cpu=x86-64-v3", "v3")
 
 
 def test_code_is_patched_then_rewritten_then_owned_then_linked(lowered: Lower) -> None:

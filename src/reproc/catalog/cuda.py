@@ -54,13 +54,18 @@ def compiled_by(architecture: str) -> tuple[str, ...]:
     return tuple(version for version in toolkits() if _within(name, version))
 
 
-def expanded(arch: str, toolkit: Toolkit) -> tuple[str, ...]:
-    """The compute capabilities that `sm_70`, or `sm_60..sm_80`, stands for with a toolkit."""
+def expanded(arch: str, version: str) -> tuple[str, ...]:
+    """The compute capabilities that `sm_70`, or `sm_60..sm_80`, stands for with a version of CUDA.
+
+    One that is too new to be known is taken for the newest that is.
+    """
     first, _, last = arch.partition("..")
     if not last:
         return (arch,)
     low, high = (int(each.removeprefix("sm_")) for each in (first, last))
-    plain = (each for each in architectures(toolkit) if each[3:].isdigit())
+    known = toolkit(version) or toolkit(toolkits()[-1])
+    assert known is not None, "the newest is one of the table"
+    plain = (each for each in architectures(known) if each[3:].isdigit())
     return tuple(each for each in plain if low <= int(each[3:]) <= high)
 
 

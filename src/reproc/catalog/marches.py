@@ -16,18 +16,18 @@ def known_since(name: str) -> str | None:
 def knows(version: str, name: str) -> bool:
     """Whether a GCC knows a name; a version may be partial, and then its last release is meant."""
     since = known_since(name)
-    return since is None or _last(version) >= numbers(since)
+    return since is None or last(version) >= numbers(since)
 
 
 def instead(version: str, name: str) -> str | None:
     """The flags by which an older GCC makes programs for the same processors; None if it cannot."""
     row = _row(name)
     older = [] if row is None else row.get("older", [])
-    fitting = (each for each in older if _last(version) >= numbers(each["since"]))
+    fitting = (each for each in older if last(version) >= numbers(each["since"]))
     return next((str(each["flags"]) for each in fitting), None)
 
 
-def _last(version: str) -> tuple[int, ...]:
+def last(version: str) -> tuple[int, ...]:
     """The newest release that a version can stand for."""
     parts = numbers(version)
     # since 5.1, what is called x.y.1 is made on the way to x.(y+1).0 (gcc.gnu.org/develop.html, "Version numbers")

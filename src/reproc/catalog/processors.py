@@ -78,6 +78,12 @@ def instruction_feature(cpuid: str) -> str | None:
     return None if found is None else str(found)
 
 
+@cache
+def instruction_features() -> frozenset[str]:
+    """Every feature that some instruction needs."""
+    return frozenset(map(str, _rows("instructions").values()))
+
+
 def reachable(level: Level, without: frozenset[str] = frozenset()) -> frozenset[str]:
     """Every feature that instructions may need at a level, less some and all that is built on those."""
     implies = _rows("implies")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from reproc import catalog
+from reproc.catalog import flags, marches, processors
 from reproc.check.checked import Target
 from reproc.model import Build, Toolchain
+
+_GNU = ("gcc", "gfortran")
 
 
 def tools_of(target: Target, build: Build) -> tuple[catalog.Toolchain, ...]:
@@ -69,3 +72,14 @@ def archived(target: Target) -> tuple[tuple[str, Toolchain], ...]:
     return tuple(
         (f"toolchain {tool.name.text}-{tool.version}", tool) for tool in target.toolchains if tool.archive
     )
+
+
+def flags_of(target: Target, build: Build) -> str | None:
+    """The flags that tell a build's compilers of the target's processor; None if none are known."""
+    level = processors.level(target.cpu.text) if target.cpu else None
+    if level is None:
+        return None
+    without = frozenset(processors.feature(item.text) for item in target.without)
+    versions = [tool.version for tool in tools_of(target, build) if tool.name in _GNU]
+    oldest = min(versions, key=marches.numbers, default=None)
+    return flags.flags(level, without, oldest)

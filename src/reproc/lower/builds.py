@@ -8,6 +8,7 @@ from reproc.graph import CopyKept, FromStage, Run, Script, SetEnv, Stage, Step
 from reproc.lower.apps import shell_text
 from reproc.lower.environment import TOOLS as TOOLS_DIRECTORY
 from reproc.lower.environment import apply, changed, environment_origin
+from reproc.lower.flags import with_flags
 from reproc.lower.stages import BuildStage, build_stages, inputs_of
 from reproc.lower.work import Work
 from reproc.source import Span
@@ -160,6 +161,7 @@ def scripts(work: Work, build: model.Build, seen: dict[str, str]) -> list[Step]:
         own[f"{tool.name.upper()}_HOME"] = _home(tool, target.platform)
     own = apply(target.environment, ("build",), own)
     own = apply(build.env.entries if build.env else (), ("both", "build"), own)
+    own = with_flags(target, build, tools, own)
     return [
         Script(
             title=f"build {build.name}",

@@ -79,6 +79,11 @@ class Build(Block):
     inputs: tuple[Item, ...] = many("inputs", l.LOCATED_NAME, "code and data it sees")
     after: tuple[Item, ...] = many("after", l.LOCATED_NAME, "builds whose kept paths it needs")
     env: Environment | None = once("env", Environment, "variables for this build")
+    flags: tuple[Item, ...] = many(
+        "flags",
+        l.HARDWARE,
+        "tells compilers of the target's `cpu`, or of the `arch` of its `cuda`, by variables",
+    )
     shell: str = once("shell", l.choice("sh", "bash"), "the shell of `run` and `script`", default="sh")
     commands: tuple[Command, ...] = repeated(
         ("run", Run, "a command line, in a shell of its own"),

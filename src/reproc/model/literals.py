@@ -198,6 +198,7 @@ _name = _matching(
     64,
 )
 
+HARDWARE = replace(choice("cpu", "gpu"), located=True)
 NAME = Literal("a name", "sptk", _name)
 LOCATED_NAME = Literal("a name", "sptk", _name, located=True)
 STRING = Literal("a string", '"…"', _no_line_breaks)

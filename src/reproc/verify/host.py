@@ -79,8 +79,8 @@ class Host:
                 f"the NVIDIA driver here is {self.driver}, and CUDA {cuda.version} needs {oldest} or newer: "
                 "ask whoever runs this machine for a newer one"
             )
-        if cuda.arch and toolkit:
-            made_for = [each for item in cuda.arch for each in toolkits.expanded(item.text, toolkit)]
+        if cuda.arch:
+            made_for = [each for item in cuda.arch for each in toolkits.expanded(item.text, cuda.version)]
             unfit = [gpu for gpu in self.gpus if gpu.capability and not _runs(made_for, gpu.capability)]
             if self.gpus and len(unfit) == len(self.gpus):
                 here = _listed(sorted({f"{gpu.name} (sm_{_plain(gpu.capability)})" for gpu in unfit}))

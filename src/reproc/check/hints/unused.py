@@ -17,6 +17,7 @@ _FOR_BUILDS = frozenset("gcc clang gfortran cmake ninja make rust go".split())
 _PLACES = {"code": "/opt/src/", "data": "/data/"}
 _PROSE = frozenset("paper test help".split())
 """Statements whose values are for people."""
+_HARDWARE = {"cpu": ("cpu", "cpu x86-64-v2"), "gpu": ("cuda", "cuda 12.4 { arch sm_70..sm_90 }")}
 _TOKEN = r"[A-Za-z0-9._-]+"
 
 
@@ -25,6 +26,7 @@ def check(spec: Spec, folder: Folder) -> Iterator[Diagnostic]:
     yield from _inputs(spec)
     yield from _constants(spec)
     yield from _targets(spec)
+    yield from _flags(spec)
 
 
 def _toolchains(spec: Spec) -> Iterator[Diagnostic]:
@@ -94,3 +96,15 @@ def _targets(spec: Spec) -> Iterator[Diagnostic]:
             continue
         if "abstract" in body(each.statement):
             yield error(codes.UNUSED_TARGET, heading(each.statement), target=name)
+
+
+def _flags(spec: Spec) -> Iterator[Diagnostic]:
+    """Builds that ask for flags of hardware that no target names."""
+    for each in spec.all:
+        if each.word != "flags" or not each.inside("build") or not spec.in_root(each):
+            continue
+        for what in dict.fromkeys(texts(each.statement)):
+            if what in _HARDWARE and not spec.named(_HARDWARE[what][0]):
+                statement, example = _HARDWARE[what]
+                facts = {"what": what, "statement": statement, "example": example}
+                yield error(codes.IDLE_FLAGS, heading(each.statement), **facts)

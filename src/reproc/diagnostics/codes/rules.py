@@ -417,6 +417,23 @@ SELF_REFERENCE = Code(
         "spell the value out: nothing but `{{{{name}}}}` is replaced",
     ),
 )
+FLAGS_UNKNOWN = Code(
+    "E0361",
+    "unknown-flags",
+    "no flags{compilers} are known that say `{level}`",
+    label="asked for here",
+    help=(
+        "use GCC {since} or newer",
+        'take `cpu` out of `flags`, and set them yourself: `env {{ CFLAGS "…" }}`',
+    ),
+)
+FLAGS_WITHOUT_GPU = Code(
+    "E0362",
+    "flags-without-gpu",
+    "`cuda {version}` names no GPU that programs could be made for",
+    label="asked for here",
+    help=("name them: `cuda {version} {{ arch sm_70..sm_90 }}`",),
+)
 SECRET = Code(
     "E0370",
     "secret",

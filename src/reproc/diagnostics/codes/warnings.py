@@ -165,6 +165,13 @@ NOT_POSIX = Code(
     label="not in POSIX sh",
     help=("write `{instead}`, or `shell bash` in the build", "write `{instead}`", "write it for POSIX sh"),
 )
+IDLE_FLAGS = Code(
+    "W0330",
+    "idle-flags",
+    "`flags {what}` tells compilers nothing: no target has a `{statement}`",
+    label="no variable is set",
+    help=("add for example `{example}`",),
+)
 ALLOW_WITHOUT_REASON = Code(
     "W0390",
     "allow-without-reason",

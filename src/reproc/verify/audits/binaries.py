@@ -42,12 +42,9 @@ def promise(target: Target) -> audit.Promise:
     """What a target says of the hardware that it runs on."""
     level = processors.level(target.cpu.text) if target.cpu else None
     without = frozenset(processors.feature(each.text) for each in target.without)
-    toolkit = cuda.toolkit(target.cuda.version) if target.cuda else None
     arches = target.cuda.arch if target.cuda else ()
-    gpus = [
-        gpu for each in arches for gpu in (cuda.expanded(each.text, toolkit) if toolkit else (each.text,))
-    ]
-    return audit.Promise(target.platform, level, without, tuple(gpus))
+    gpus = [gpu for each in arches for gpu in cuda.expanded(each.text, target.cuda.version)]  # type: ignore[union-attr]
+    return audit.Promise(target.platform, level, without, tuple(dict.fromkeys(gpus)))
 
 
 def _promises(target: Target) -> bool:
