@@ -8,7 +8,7 @@ import pytest
 
 from reproc import pipeline
 from reproc.verify.host import Gpu, Host
-from reproc.verify.machine import Machine
+from reproc.verify.machine import Machine, maker_of_gpus
 
 DRIVER = """\
 NVRM version: NVIDIA UNIX x86_64 Kernel Module  {version}  Tue Jan  2 03:04:05 UTC 2024
@@ -147,8 +147,23 @@ def test_a_test_that_needs_a_gpu_is_told_of_its_driver(tmp_path: Path) -> None:
         Machine(gpu=True, mpi=False, network=False, host=host(tmp_path / version, driver=version))
         for version in ("535.54.03", "580.65.06")
     )
-    said = old.lacks(need, target.cuda)
+    said = old.lacks(need, target)
     assert said is not None
     assert said.startswith("the NVIDIA driver here is 535.54.03, and CUDA 13.0 needs 580.65.06 or newer")
-    assert new.lacks(need, target.cuda) is None
-    assert Machine(False, False, False).lacks(need, target.cuda) == "no NVIDIA GPU is here"
+    assert new.lacks(need, target) is None
+    assert Machine(False, False, False).lacks(need, target) == "no NVIDIA GPU is here"
+
+
+def test_a_target_for_amd_asks_for_their_gpus(tmp_path: Path) -> None:
+    spec = tmp_path / "repro.spec"
+    spec.write_text('reproc 1\nbase debian bookworm\nrocm 6.0\ntest "sees it" { needs gpu; run "x" }\n')
+    outcome = pipeline.checked(spec, "repro.spec")
+    assert outcome.value is not None
+    target = outcome.value[1].targets[0]
+    (need,) = target.tests[0].needs
+    assert maker_of_gpus(target) == "amd"
+    here = Machine(gpu=True, mpi=False, network=False, host=host(tmp_path / "a", driver="550.54.14"))
+    assert here.lacks(need, target) == "no AMD GPU is here (`/dev/kfd`)"
+    (tmp_path / "b/dev").mkdir(parents=True)
+    (tmp_path / "b/dev/kfd").touch()
+    assert Machine(False, False, False, host(tmp_path / "b")).lacks(need, target) is None

@@ -86,6 +86,7 @@ def command(
     entry: tuple[str, ...] = (),
     jobs: int = 1,
     mounts: tuple[Mount, ...] = (),
+    gpu: str = "nvidia",
 ) -> Command:
     """What an engine runs for a test: the image's entry, the prelude, the test's own command, looks at files.
 
@@ -100,6 +101,6 @@ def command(
         workdir,
         test.timeout,
         network="network" in needs,
-        gpu="gpu" in needs,
+        gpu=gpu if "gpu" in needs else None,
         mounts=mounts,
     )

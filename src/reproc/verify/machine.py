@@ -5,7 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from reproc.model import Cuda, Needs
+from reproc.check import Target
+from reproc.model import Needs
 from reproc.record import record
 from reproc.verify.host import Host
 
@@ -15,6 +16,7 @@ class Machine:
     """What was found here."""
 
     gpu: bool
+    """Whether an NVIDIA GPU can be used."""
     mpi: bool
     network: bool
     host: Host | None = None
@@ -30,13 +32,11 @@ class Machine:
             host=Host.look(),
         )
 
-    def lacks(self, need: Needs, cuda: Cuda | None = None) -> str | None:
-        """Why a test that needs this, with programs made by that CUDA, cannot run here; None if it can."""
+    def lacks(self, need: Needs, target: Target | None = None) -> str | None:
+        """Why a test of a target that needs this cannot run here; None if it can."""
         match need.what:
-            case "gpu" if not self.gpu:
-                return "no NVIDIA GPU is here"
             case "gpu":
-                return next(self.host.refuses_cuda(cuda), None) if self.host and cuda else None
+                return self._lacks_gpu(target)
             case "mpi":
                 return None if self.mpi else "no MPI launcher is here (`mpirun`, `mpiexec` or `srun`)"
             case "network":
@@ -44,6 +44,20 @@ class Machine:
             case _:
                 name = f" `{need.name}`" if need.name else ""
                 return f"data{name} is not on this machine"
+
+    def _lacks_gpu(self, target: Target | None) -> str | None:
+        if target and maker_of_gpus(target) == "amd":
+            return None if self.host and self.host.amd_gpu else "no AMD GPU is here (`/dev/kfd`)"
+        if not self.gpu:
+            return "no NVIDIA GPU is here"
+        return (
+            next(self.host.refuses_cuda(target.cuda), None) if self.host and target and target.cuda else None
+        )
+
+
+def maker_of_gpus(target: Target | None) -> str:
+    """Whose GPUs a target's programs use: `amd` with ROCm alone, else `nvidia`."""
+    return "amd" if target and target.rocm and not target.cuda else "nvidia"
 
 
 def _has_route() -> bool:

@@ -21,7 +21,7 @@ from reproc.verify.emulation import Unsuited
 from reproc.verify.engines.base import BuildFailed, Built, CommandResult, Engine, Probe, RunFailed
 from reproc.verify.judge import judge
 from reproc.verify.look import Look, look, missed, seen
-from reproc.verify.machine import Machine
+from reproc.verify.machine import Machine, maker_of_gpus
 from reproc.verify.plan import Options, Recipe, TargetPlan
 from reproc.verify.processors import Processors
 from reproc.verify.proofs import Proofs
@@ -330,7 +330,9 @@ class _Row:
     def _run(self, built: Built, test: model.Test, processor: str | None) -> TestReport:
         plan = self.plan
         wanted = look(test, secrets.token_hex(16), plan.entry)
-        command = contract.command(test, plan.workdir, wanted, entry=plan.entry, mounts=plan.mounts)
+        command = contract.command(
+            test, plan.workdir, wanted, entry=plan.entry, mounts=plan.mounts, gpu=maker_of_gpus(plan.target)
+        )
         try:
             with self.rows.progress.task(f"test “{test.name}” of {self._what}"):
                 if processor is None:
@@ -350,7 +352,7 @@ class _Row:
         """Why a test that needs this cannot run here; None if it can."""
         plan, machine = self.plan, self.rows.machine
         if need.what != "data" or need.name is None:
-            return machine.lacks(need, plan.target.cuda if plan.target else None)
+            return machine.lacks(need, plan.target)
         reason = dict(plan.absent).get(need.name.text)
         if reason is not None:
             return f"data `{need.name}` is not here: {reason}"

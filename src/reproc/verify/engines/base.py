@@ -84,7 +84,8 @@ class Command:
     workdir: str = "/"
     timeout: float = 60
     network: bool = False
-    gpu: bool = False
+    gpu: str | None = None
+    """Whose GPUs it sees, `nvidia` or `amd`."""
     mounts: tuple[Mount, ...] = ()
     """Their targets are in the image."""
 

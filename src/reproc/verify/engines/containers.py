@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 LABEL = "org.reproc.run"
 """On every container and helper image that we make; its value is the run's id."""
+_CDI = "nvidia.com/gpu=all"
+"""What NVIDIA's container toolkit calls every GPU (its guide, "Support for Container Device Interface")."""
 _ANSWER = 60
 """Seconds that an engine may take to answer."""
 
@@ -274,7 +276,7 @@ class Containers:
             security_opt=["no-new-privileges"],
             # what a test writes is read as it comes; a log on the engine's disk would grow without a limit
             log_config={"type": "none"},
-            device_requests=[types.DeviceRequest(count=-1, capabilities=[["gpu"]])] if command.gpu else None,
+            **(self._gpus(command.gpu) if command.gpu else {}),
         )
         return {
             "command": list(command.arguments),
@@ -285,6 +287,30 @@ class Containers:
             "labels": {LABEL: self._run_id},
             "host_config": host,
         }
+
+    def _gpus(self, maker: str) -> dict[str, Any]:
+        """What a container gets to see every GPU of a maker.
+
+        NVIDIA's come by CDI where the engine has it so (Docker 28.2, "Discovered Devices"; Podman knows nothing
+        else), else as `docker run --gpus all` asks for them. AMD's are device files, of groups of the host
+        (rocm.docs.amd.com, "Running ROCm Docker containers").
+        """
+        from docker import types
+
+        if maker == "amd":
+            files = [Path("/dev/kfd"), Path("/dev/dri")]
+            devices = [f"{path}:{path}:rw" for path in files if path.exists()]
+            parts = [each for path in files for each in (path, *path.glob("render*")) if each.exists()]
+            return {"devices": devices, "group_add": sorted({str(each.stat().st_gid) for each in parts})}
+        if self._engine == "podman" or self._discovers(_CDI):
+            return {"device_requests": [types.DeviceRequest(driver="cdi", device_ids=[_CDI])]}
+        return {"device_requests": [types.DeviceRequest(count=-1, capabilities=[["gpu"]])]}
+
+    def _discovers(self, device: str) -> bool:
+        """Whether the engine says that it has a device by CDI."""
+        with translated():
+            found = self._client.info().get("DiscoveredDevices") or ()
+        return any(each.get("ID") == device for each in found)
 
     def _tmpfs(self, path: str, mode: int) -> str:
         """The options of one writable folder; Podman cannot give it an owner, so all may write there."""

@@ -51,6 +51,8 @@ from reproc.verify.tree import BadTree, Tree
 from reproc.verify.workspace import Workspace, remove_tree
 
 _PASSED_ON = ("NOHTTPS", "DOCKER_USERNAME", "DOCKER_PASSWORD")
+_GPUS = {"nvidia": "--nv", "amd": "--rocm"}
+"""Options that bring a maker's devices and libraries (Apptainer's user guide, "GPU Support")."""
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE")
 
 
@@ -383,7 +385,7 @@ class SingularityEngine:
         arguments += ["--uts", "--hostname", contract.HOSTNAME, "--no-mount", "/etc/localtime"]
         arguments += ["--pwd", command.workdir, "--workdir", f"{place}/scratch"]
         if command.gpu:
-            arguments.append("--nv")
+            arguments.append(_GPUS[command.gpu])
         seen = [f"{place}/data-{number}" for number in range(len(command.mounts))]
         for each, source in zip(command.mounts, seen, strict=True):
             arguments += ["--mount", _mount(source if ids else str(each.source), each.target)]
