@@ -100,7 +100,7 @@ def test_programs_for_newer_processors_die_and_are_named(reproc: Reproc, folder:
             "avx2 (on x86-64-v2)": "failed",
             "dies": "passed",
         }
-    assert said.count("`add` in `/opt/add/bin/add` needs avx") == 2
+    assert said.count("`add` in `/opt/add/bin/add` needs avx, avx2, and the target allows x86-64-v2: `v") == 2
 
 
 def test_levels_are_shown_by_a_second_build(reproc: Reproc, folder: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 from reproc.catalog import processors
 from reproc.verify.emulation import Emulator, Fault, Tree, Unsuited, model
 from reproc.verify.engines.base import Command, CommandResult
+from reproc.verify.processors import Processors
 from reproc.verify.sandbox import Sandbox
 
 ADD = """\
@@ -116,6 +117,38 @@ def test_fault_is_found_in_a_program_and_in_a_library(emulator: Emulator, tree: 
         (fault,) = emulator.faults(tree, command, model(level("x86-64-v2")))
         assert fault.path == path
         assert "add" in function_at(tree.root / path.lstrip("/"), fault)
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "told"),
+    [
+        ("whole", 132, "`add` in `/bin/whole` needs avx, avx2, and the target allows x86-64-v2: `v"),
+        (
+            "linked || exit 3",
+            3,
+            "`add` in `/opt/libadd.so` needs avx, avx2, and the target allows x86-64-v2: `v",
+        ),
+        ("whole; true", 0, None),
+        ("exit 3", 3, None),
+    ],
+)
+def test_what_dies_is_named_with_what_it_needs(
+    emulator: Emulator, tree: Tree, line: str, code: int, told: str | None
+) -> None:
+    found = Processors(emulator, tree, frozenset(), level("x86-64-v2"))
+    result, died = found.run(Command(("/bin/sh", "-c", line)), "x86-64-v2")
+    assert isinstance(result, CommandResult)
+    assert result.exit_code == code
+    assert (died or "").startswith(told or "")
+    assert (died is None) == (told is None)
+
+
+def test_a_test_s_own_processor_and_what_is_taken_away_are_said(emulator: Emulator, tree: Tree) -> None:
+    command = Command(("/bin/sh", "-c", "whole"))
+    _, died = Processors(emulator, tree, frozenset(), level("x86-64-v2")).run(command, "core2")
+    assert "needs avx, avx2, and the test's processor is core2: `" in (died or "")
+    _, died = Processors(emulator, tree, frozenset({"avx2"}), level("haswell")).run(command, "haswell")
+    assert "needs avx2, and the target allows haswell without avx2: `" in (died or "")
 
 
 def function_at(path: Path, fault: Fault) -> str:

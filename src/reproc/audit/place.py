@@ -15,8 +15,10 @@ class Place:
 
     function: str | None
     """None where no table names one."""
-    needs: tuple[str, ...]
-    """Features beyond the base of x86-64, by archspec's names, sorted."""
+    instruction: str
+    """As Intel's manual writes it."""
+    needs: frozenset[str]
+    """Features beyond the base of x86-64 that the whole function needs, by archspec's names."""
 
 
 def place(path: Path, offset: int) -> Place | None:
@@ -39,5 +41,9 @@ def place(path: Path, offset: int) -> Place | None:
     found = layout(elf)
     region = found.at(address)
     name = found.names.get(found.regions[region].start) if region is not None else None
+    length = found.regions[region].end - address if region is not None else LONGEST
+    start = offset - (address - found.regions[region].start if region is not None else 0)
+    whole = elf.data[start : offset + length]
+    features = frozenset[str]().union(*(needs(each.code) for each in Decoder(64, whole)))
     instruction = Decoder(64, elf.data[offset : offset + LONGEST], ip=address).decode()
-    return Place(name, tuple(sorted(needs(int(instruction.code)))))
+    return Place(name, str(instruction), features)

@@ -25,6 +25,8 @@ class Processors:
     tree: Tree
     without: frozenset[str]
     """Features that the target forbids, by archspec's names."""
+    allowed: processors.Level | None
+    """What the target allows, if it says so."""
 
     @classmethod
     def of(cls, engine: Engine, image: str, plan: TargetPlan, folder: Path) -> Processors:
@@ -40,24 +42,33 @@ class Processors:
         root.chmod(0o755)
         forbidden = plan.target.without if plan.target else ()
         without = frozenset(processors.feature(item.text) for item in forbidden)
-        return cls(emulator, Tree(root, dict(plan.environment)), without)
+        said = plan.target.cpu if plan.target else None
+        allowed = processors.level(said.text) if said else None
+        return cls(emulator, Tree(root, dict(plan.environment)), without, allowed)
 
     def run(self, command: Command, level: str) -> tuple[RunResult, str | None]:
-        """What a command does on a processor, and of what instruction it died, if it did; raises `Unsuited`."""
+        """What a command does on a processor, and of what instructions its processes died; raises `Unsuited`."""
         known = processors.level(level)
         assert known is not None, "the spec was checked"
         description = model(known, self.without)
         result = self.emulator.run(self.tree, command, description)
-        if not isinstance(result, CommandResult) or result.exit_code != _DIED:
+        # what has started a program that dies may end with any status of its own
+        if not isinstance(result, CommandResult) or not result.exit_code:
             return result, None
         faults = self.emulator.faults(self.tree, command, description)
-        told = "; ".join(self._told(fault, level) for fault in faults[:3])
-        return result, told or f"it dies of an instruction that `{level}` does not have"
+        told = "; ".join(dict.fromkeys(self._told(fault, known) for fault in faults))
+        if not told and result.exit_code == _DIED:
+            told = f"it dies of an instruction that `{level}` does not have"
+        return result, told or None
 
-    def _told(self, fault: Fault, level: str) -> str:
+    def _told(self, fault: Fault, level: processors.Level) -> str:
+        words = " ".join(
+            (processors.written(level.name), *(f"without {each}" for each in sorted(self.without)))
+        )
+        who = "the target allows" if level == self.allowed else "the test's processor is"
         found = place(self.tree.root / fault.path.lstrip("/"), fault.offset)
-        if found is None:
-            return f"`{fault.path}` holds an instruction that `{level}` does not have"
+        lacking = sorted(found.needs - processors.reachable(level, self.without)) if found else []
+        if found is None or not lacking:
+            return f"`{fault.path}` needs an instruction that is not there, and {who} {words}"
         where = f"`{found.function}` in `{fault.path}`" if found.function else f"`{fault.path}`"
-        what = " and ".join(found.needs) or "an instruction"
-        return f"{where} needs {what}, which `{level}` does not have"
+        return f"{where} needs {', '.join(lacking)}, and {who} {words}: `{found.instruction}`"
