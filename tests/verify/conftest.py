@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 EPOCH = 1_700_000_000
 PROGRAMS = (
-    "bash cat chmod cp echo env grep head id ls mkdir rm sed seq sh sleep sort stat tar touch yes".split()
+    "bash cat chmod cp echo env grep head id ln ls mkdir rm sed seq sh sleep sort stat tar touch yes".split()
 )
 ENGINE_NAMES = ("docker", "singularity")
 
@@ -224,7 +224,27 @@ def engine(engine_name: str, workspace: Workspace) -> Iterator[Engine]:
     made.close()
 
 
-IMAGE_STEPS = ["mkdir -p /data\ncp /mnt/hello /bin/hello\nchmod 755 /bin/hello"]
+PACKAGES = """\
+mkdir -p /var/lib/dpkg /usr/share/doc/tool /usr/share/doc/lib-prose /opt/venv/lib/python3.11/site-packages
+cd /var/lib/dpkg
+stanza() { printf 'Package: %s\\nStatus: %s ok %s\\nVersion: %s\\nSource: %s\\n\\n' "$@" >> status; }
+stanza tool install installed 1.0-1 tool-source
+stanza tool-data install installed 1.0-1 'tool-source (0.9)'
+stanza lib-prose install installed 3 lib-prose
+stanza lib-other hold installed 2:1.0 other
+stanza gone deinstall config-files 1 gone
+cd /usr/share/doc
+form=https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
+printf 'Format: %s\\n\\nFiles: *\\nLicense: GPL-2+\\n\\nFiles: x\\nLicense: Expat\\n' $form > tool/copyright
+ln -s tool tool-data
+echo 'See /usr/share/common-licenses/GPL-3.' > lib-prose/copyright
+cd /opt/venv/lib/python3.11/site-packages
+mkdir a_thing-2.0.dist-info other-3.dist-info
+printf 'Metadata-Version: 2.1\\nName: a.thing\\nVersion: 2.0\\n' > a_thing-2.0.dist-info/METADATA
+printf 'Classifier: License :: OSI Approved :: MIT License\\n\\nName: not this\\n' >> a_thing-2.0.dist-info/METADATA
+printf 'Name: other\\r\\nVersion: 1!3\\r\\n\\r\\nLicense: no\\r\\n' > other-3.dist-info/METADATA
+"""
+IMAGE_STEPS = ["mkdir -p /data\ncp /mnt/hello /bin/hello\nchmod 755 /bin/hello", PACKAGES]
 
 Images = Callable[[str], tuple[Engine, str]]
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-HOSTILE = "</script><script>alert(1)</script> \x00\x1b[31m ``` | _x_ ]]> é ☃ \ud800"
+HOSTILE = (
+    "</script><script>alert(1)</script> \x00\x1b[31m ``` | _x_ ]]> é ☃ \ud800 \u202egnp.exe\u2066 \x9b31m"
+)
 """What a test may print, were it out to break the form that a report is written in."""
 
 
@@ -12,7 +14,8 @@ def a_test(name: str, status: str = "passed", **more: Any) -> dict[str, Any]:
     """How one test came out in one engine."""
     reason = None if status == "passed" else f"{name} is {status}"
     common = {"name": name, "status": status, "reason": reason, "exit_code": 0, "seconds": 0.25}
-    return common | {"stdout": "", "stderr": "", "truncated": []} | more
+    rest = {"stdout": "", "stderr": "", "truncated": [], "since": None, "flaky": False, "attempts": []}
+    return common | rest | more
 
 
 def a_row(engine: str, tests: list[dict[str, Any]], level: str | None = "R3", **more: Any) -> dict[str, Any]:
@@ -23,7 +26,11 @@ def a_row(engine: str, tests: list[dict[str, Any]], level: str | None = "R3", **
         "image": "reproc/paper:cpu",
         "digest": f"sha256:{'ab' * 32}",
         "log": f".reproc/logs/cpu-{engine}.log",
+        "since": None,
+        "size": None,
         "notes": [],
+        "network": [],
+        "steps": [],
     }
     status = "failed" if any(test["status"] == "failed" for test in tests) else "passed"
     common = {"engine": engine, "version": "1.2.3", "status": status, "reason": None, "build": build}
@@ -51,21 +58,38 @@ def a_document(*targets: dict[str, Any], exit_code: int = 0, **more: Any) -> dic
 
 def a_target(name: str, *rows: dict[str, Any], **more: Any) -> dict[str, Any]:
     """One target in every engine."""
-    return {"name": name, "engines": list(rows), "same_tree": None} | more
+    rest = {"same_tree": None, "same_since": None, "differences": [], "packages": None}
+    return {"name": name, "engines": list(rows)} | rest | more
 
 
 def everything() -> dict[str, Any]:
     """A report in which every part of the page has something to show, some of it hostile."""
     tests = [a_test("numpy is there", stdout="1.26.4\n"), a_test(f"says {HOSTILE}", "failed", stderr=HOSTILE)]
-    audit = {"name": "cpu", "status": "failed", "findings": [{"message": f"/opt/x needs avx2 {HOSTILE}"}]}
+    attempts = [
+        {"reason": "exit code 7", "exit_code": 7, "seconds": 0.1},
+        {"reason": None, "exit_code": 0, "seconds": 1},
+    ]
+    tests.append(a_test("sometimes", "failed", flaky=True, attempts=attempts))
+    finding = {"message": f"`/opt/x` needs avx2 {HOSTILE}"}
+    audit = {
+        "name": "cpu",
+        "status": "failed",
+        "reason": "it does not hold",
+        "since": None,
+        "findings": [finding],
+    }
     docker = a_row("docker", tests, audits=[audit])
     docker["build"] |= {
         "size": 123_456_789,
-        "steps": [{"title": "system packages", "seconds": 12.5, "cached": False}],
+        "steps": [
+            {"title": "system packages", "seconds": 12.5, "cached": False, "place": "repro.spec:4:5"},
+            {"title": f"build {HOSTILE}", "seconds": 0, "cached": True, "place": None},
+        ],
     }
     difference = {"path": "/var/log/x", "what": "content", "hint": "a log with times"}
     docker["rebuild"] = {
         "level": "R1",
+        "since": None,
         "digest": None,
         "seconds": 80.0,
         "count": 3,
@@ -73,9 +97,18 @@ def everything() -> dict[str, Any]:
     }
     skipped = a_row("podman", [a_test("numpy is there", "skipped")], None, build=None, status="skipped")
     packages = [
-        {"name": f"package-{number}", "version": "1.0-1", "kind": "debian", "license": None}
-        for number in range(40)
+        {
+            "name": f"package-{number}",
+            "version": "1.0-1",
+            "kind": "debian",
+            "licenses": [],
+            "mentions": ["GPL-2"],
+        }
+        for number in range(39)
     ]
+    packages.append(
+        {"name": HOSTILE, "version": "1", "kind": "python", "licenses": ["MIT", HOSTILE], "mentions": []}
+    )
     cpu = a_target("cpu", docker, skipped, same_tree=False, differences=[difference], packages=packages)
     wrong = {
         "code": "E0604",
@@ -83,8 +116,9 @@ def everything() -> dict[str, Any]:
         "severity": "error",
         "place": "repro.spec:3:1",
         "message": f"a test fails {HOSTILE}",
-        "help": ["look at it"],
+        "help": "look at it\nand then mend it",
         "output": HOSTILE,
     }
-    gpu = a_target("gpu", a_row("docker", [a_test("numpy is there")]), same_tree=True)
+    earlier = a_test("numpy is there", since="2026-11-23T10:00:00Z")
+    gpu = a_target("gpu", a_row("docker", [earlier]), same_tree=True, packages=packages[:1])
     return a_document(cpu, gpu, exit_code=1, diagnostics=[wrong])

@@ -32,6 +32,7 @@ class Text(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
+        self.text += " " if tag in ("td", "th", "li") else ""
         self.addresses += [value or "" for name, value in attrs if name in ("src", "href", "action")]
 
     def handle_data(self, data: str) -> None:
@@ -46,6 +47,60 @@ def test_page_shows_everything_and_lets_nothing_out(tmp_path: Path) -> None:
     assert page.text.count("alert(1)") >= 5, "name, output, audit, diagnostic and log are all shown"
     assert page.tags.count("script") == 1
     assert all(address.startswith("#") for address in page.addresses)
+
+
+@pytest.mark.parametrize("ending", [".html", ".md", ".xml"])
+def test_nothing_acts_that_cannot_be_seen(tmp_path: Path, ending: str) -> None:
+    text = made(tmp_path, ending)
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]", text)
+    assert "u{202e}gnp.exe" in text.replace("\\", ""), "it is shown as an escape"
+    assert "[31m" not in text.replace("u{9b}31m", ""), "colours of terminals are left out"
+
+
+def test_page_shows_steps_packages_and_every_run_of_a_flaky_test(tmp_path: Path) -> None:
+    page = Text()
+    page.feed(made(tmp_path, ".html"))
+    said = " ".join(page.text.split())
+    for expected in (
+        "system packages repro.spec:4:5 12.5 s",
+        "from before",
+        "package-0 1.0-1 debian unknown, points at GPL-2 all",
+        "package-1 1.0-1 debian unknown, points at GPL-2 cpu",
+        "✗ flaky",
+        "failed exit code 7 0.1 s",
+        "What differs, and 2 more",
+    ):
+        assert expected in said, expected
+
+
+def test_packages_of_many_targets_say_where_they_are_in_few_words(tmp_path: Path) -> None:
+    def held(*names: str) -> list[dict[str, object]]:
+        lists = {"licenses": ["MIT"], "mentions": []}
+        return [{"name": name, "version": "1", "kind": "debian", **lists} for name in names]
+
+    targets = [
+        a_target(
+            f"t{n}", packages=held("common", *["half"] * (n < 4), *["most"] * (n > 0), *["one"] * (n == 2))
+        )
+        for n in range(8)
+    ]
+    page = Text()
+    page.feed(made(tmp_path, ".html", a_document(*targets, a_target("not looked at"))))
+    said = " ".join(page.text.split())
+    for expected in ("common 1 debian MIT all", "half 1 debian MIT 4 of 8", "most 1 debian MIT all but t0"):
+        assert expected in said, expected
+    assert "one 1 debian MIT t2" in said
+
+
+def test_page_keeps_the_end_of_a_long_log(tmp_path: Path) -> None:
+    write(
+        a_document(a_target("cpu", a_row("docker", []))),
+        tmp_path / "r.html",
+        lambda _: "x\n" * 50_000 + "end",
+    )
+    text = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "end of the log of docker" in text
+    assert 20_000 < len(text) < 60_000
 
 
 def test_page_has_a_policy_that_lets_only_its_own_script_run(tmp_path: Path) -> None:
@@ -76,9 +131,9 @@ def test_junit_counts_what_it_holds(tmp_path: Path) -> None:
     root = xml.fromstring(made(tmp_path, ".xml"))
     suites = {suite.get("name"): suite for suite in root}
     assert set(suites) == {"cpu.docker", "cpu.podman", "gpu.docker"}
-    assert suites["cpu.docker"].attrib.items() >= {"tests": "4", "failures": "2", "skipped": "0"}.items()
+    assert suites["cpu.docker"].attrib.items() >= {"tests": "5", "failures": "3", "skipped": "0"}.items()
     assert suites["cpu.podman"].get("skipped") == "2"
-    assert root.attrib.items() >= {"tests": "8", "failures": "2", "skipped": "2"}.items()
+    assert root.attrib.items() >= {"tests": "9", "failures": "3", "skipped": "2"}.items()
     said = next(root.iter("system-err")).text
     assert said is not None
     assert "alert(1)</script>" in said

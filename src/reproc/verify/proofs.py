@@ -21,7 +21,7 @@ from reproc.files import write_atomically
 from reproc.verify.engines.base import Built, Captured, Probe, Step
 from reproc.verify.machine import Machine
 from reproc.verify.plan import Recipe, TargetPlan
-from reproc.verify.report import AuditReport, Finding, RebuildReport, Status, TestReport
+from reproc.verify.report import AuditReport, Finding, Package, RebuildReport, Status, TestReport
 from reproc.version import VERSION
 
 _SCHEME = 1
@@ -70,6 +70,11 @@ def audits_key(plan: TargetPlan, built: Built) -> str:
 def rebuild_key(key: str | None, built: Built) -> str | None:
     """A digest of all that a second build of an image depends on."""
     return None if key is None else _digest("rebuild", key, _image(built))
+
+
+def packages_key(image: str, environments: Sequence[str]) -> str:
+    """A digest of all that a list of an image's packages depends on."""
+    return _digest("packages", image, *environments)
 
 
 def same_key(images: Sequence[str]) -> str:
@@ -140,6 +145,14 @@ class Proofs:
         with suppress(*_DAMAGED):
             what, since = self._shown(key)
             return RebuildReport(what["level"], what["digest"], what["seconds"], since=since)
+        return None
+
+    def packages(self, key: str | None) -> tuple[Package, ...] | None:
+        """The packages of an image."""
+        with suppress(*_DAMAGED):
+            rows, _ = self._shown(key)
+            lists = ("licenses", "mentions")
+            return tuple(Package(**{**row, **{each: tuple(row[each]) for each in lists}}) for row in rows)
         return None
 
     def same(self, key: str | None) -> str | None:

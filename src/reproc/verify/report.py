@@ -170,6 +170,20 @@ class EngineReport:
 
 
 @record
+class Package:
+    """A package in an image."""
+
+    name: str
+    version: str
+    kind: str
+    """`debian` or `python`."""
+    licenses: tuple[str, ...] = ()
+    """As it names them itself; empty where it does not in a way that programs can read."""
+    mentions: tuple[str, ...] = ()
+    """Common licences that its copyright file points at, where that is prose."""
+
+
+@record
 class TargetReport:
     """One target in every engine."""
 
@@ -181,6 +195,8 @@ class TargetReport:
     """What is not the same in them, the first of it."""
     same_since: str | None = None
     """When an earlier run compared them."""
+    packages: tuple[Package, ...] | None = None
+    """What its first image holds; None if that was not looked at."""
 
 
 @record
@@ -245,7 +261,13 @@ def _target(target: TargetReport) -> dict[str, Any]:
         "same_tree": target.same_tree,
         "same_since": target.same_since,
         "differences": [_difference(each) for each in target.differences],
+        "packages": None if target.packages is None else [_package(each) for each in target.packages],
     }
+
+
+def _package(package: Package) -> dict[str, Any]:
+    lists = {"licenses": list(package.licenses), "mentions": list(package.mentions)}
+    return {"name": package.name, "version": package.version, "kind": package.kind, **lists}
 
 
 def _engine(row: EngineReport) -> dict[str, Any]:

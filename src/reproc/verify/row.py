@@ -9,6 +9,7 @@ from pathlib import Path
 
 from reproc import model
 from reproc.audit import Cache
+from reproc.check import place_of_python
 from reproc.diagnostics import Diagnostic, error
 from reproc.diagnostics.codes import verify as codes
 from reproc.lock.store import Store, default_root
@@ -16,12 +17,13 @@ from reproc.progress import Progress
 from reproc.record import replace
 from reproc.verify import contract, proofs
 from reproc.verify.audits import audits
-from reproc.verify.audits.image import Image
+from reproc.verify.audits.image import Image, Unreadable
 from reproc.verify.emulation import Unsuited
 from reproc.verify.engines.base import BuildFailed, Built, CommandResult, Engine, Probe, RunFailed
 from reproc.verify.judge import judge
 from reproc.verify.look import Look, look, missed, seen
 from reproc.verify.machine import Machine, maker_of_gpus
+from reproc.verify.packages import packages
 from reproc.verify.plan import Options, Recipe, TargetPlan
 from reproc.verify.processors import Processors
 from reproc.verify.proofs import Proofs
@@ -30,6 +32,7 @@ from reproc.verify.report import (
     BuildReport,
     DifferenceReport,
     EngineReport,
+    Package,
     RebuildReport,
     Status,
     TestReport,
@@ -116,6 +119,29 @@ class Rows:
         if recipe is None:
             return f"the target has no recipe for {engine.backend}"
         return "stopped after the first failure" if self.tally.stopped else None
+
+    def packages(
+        self, plan: TargetPlan, engine: Engine, image: str, digest: str | None, known: Proofs
+    ) -> tuple[Package, ...] | None:
+        """The packages that an image holds; None where it cannot be looked into, which is told."""
+        environments = [place_of_python(each) for each in plan.target.pythons] if plan.target else []
+        key = proofs.packages_key(digest or image, environments)
+        if (earlier := known.packages(key)) is not None:
+            return earlier
+        folder = self.workspace.temporary / f"packages-{secrets.token_hex(8)}"
+        folder.mkdir(parents=True)
+        try:
+            with self.progress.task(f"packages of {plan.name}"):
+                found = packages(Image(engine, image, plan.entry, folder), environments)
+        except Unreadable as failure:
+            doing = f"listing the packages of `{plan.name}`"
+            told = error(codes.ENGINE_FAILED, None, engine=engine.name, doing=doing, reason=failure)
+            self.tally.tell(told, lacking=True)
+            return None
+        finally:
+            remove_tree(folder)
+        known.add(key, found)
+        return found
 
     def tests(self, plan: TargetPlan) -> Iterator[model.Test]:
         """The tests of a target that were asked for."""

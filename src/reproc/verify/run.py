@@ -93,12 +93,12 @@ class _Run:
         size = crew_size(self.rows.options.jobs, len(plans) * len(engines))
         if size < 2:
             return tuple(
-                self._compared(plan, [self.rows.row(plan, engine) for engine in engines], engines)
+                self._target(plan, [self.rows.row(plan, engine) for engine in engines], engines)
                 for plan in plans
             )
         found = iter(self._side_by_side(size, plans, engines))
         rows = [[next(found) for _ in engines] for _ in plans]
-        return tuple(self._compared(plan, each, engines) for plan, each in zip(plans, rows, strict=True))
+        return tuple(self._target(plan, each, engines) for plan, each in zip(plans, rows, strict=True))
 
     def _side_by_side(
         self, size: int, plans: Sequence[TargetPlan], engines: Sequence[Engine]
@@ -122,8 +122,23 @@ class _Run:
                 self.rows.tally.add(told)
                 yield row
 
-    def _compared(
+    def _target(
         self, plan: TargetPlan, rows: Sequence[EngineReport], engines: Sequence[Engine]
+    ) -> TargetReport:
+        """The target with all that is found out of its images side by side, and with their packages."""
+        path = self.rows.workspace.proven / f"{plan.name}.json"
+        known = proofs.Proofs(path, self.rows.started, believed=self.rows.options.cache)
+        report = self._compared(plan, rows, engines, known)
+        if not self.rows.options.test or self.rows.tally.stopped:
+            return report
+        for engine, row in zip(engines, rows, strict=True):
+            if row.build is not None and row.build.image is not None:
+                image = row.build.image, row.build.digest
+                return replace(report, packages=self.rows.packages(plan, engine, *image, known))
+        return report
+
+    def _compared(
+        self, plan: TargetPlan, rows: Sequence[EngineReport], engines: Sequence[Engine], known: proofs.Proofs
     ) -> TargetReport:
         """The target with whether the engines' images hold the same files, and what differs."""
         report = TargetReport(plan.name, tuple(rows))
@@ -135,8 +150,6 @@ class _Run:
         options, tally = self.rows.options, self.rows.tally
         if len(there) < 2 or not options.test or tally.stopped:
             return report
-        path = self.rows.workspace.proven / f"{plan.name}.json"
-        known = proofs.Proofs(path, self.rows.started, believed=options.cache)
         key = proofs.same_key([name for _, name in there])
         if since := known.same(key):
             return TargetReport(plan.name, tuple(rows), True, (), since)

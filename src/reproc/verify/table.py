@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from reproc.verify.report import AuditReport, EngineReport, Report, Status, TestReport
 from reproc.verify.reports.words import seconds as _seconds
-from reproc.verify.reports.words import sums
+from reproc.verify.reports.words import shown, sums
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -66,7 +66,7 @@ def table(report: Report, *, width: int = 80, color: bool = False) -> str:
     if lines:
         console.print()
     for line in lines:
-        console.print(Text(line), soft_wrap=False)
+        console.print(Text(shown(line)), soft_wrap=False)
     if any(report.counts.values()):
         console.print()
         console.print(Text(_sums(report)))

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 from xml.etree import ElementTree as xml
 
 from reproc.verify.reports import words
-
-_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What XML 1.0 cannot hold, even escaped (section 2.2, Char)."""
 
 
 def junit(document: Mapping[str, Any]) -> str:
@@ -48,7 +44,7 @@ def _cases(suite: str, row: Mapping[str, Any]) -> Iterator[xml.Element]:
         (build or {}).get("seconds"),
     )
     for audit in row["audits"]:
-        findings = "\n".join(map(str, audit["findings"]))
+        findings = "\n".join(words.said(each) for each in audit["findings"])
         yield _case(suite, f"audit: {audit['name']}", audit["status"], findings or None, None)
     for test in row["tests"]:
         case = _case(suite, test["name"], words.outcome(test), test["reason"], test["seconds"])
@@ -70,4 +66,5 @@ def _case(suite: str, name: str, status: str, reason: str | None, seconds: float
 
 
 def _clean(text: str) -> str:
-    return _FORBIDDEN.sub("\ufffd", text)
+    """What XML can hold: of control characters only three, of others not all (XML 1.0, section 2.2)."""
+    return words.shown(text)

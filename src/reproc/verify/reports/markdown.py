@@ -20,11 +20,12 @@ def markdown(document: Mapping[str, Any]) -> str:
 
 def text(value: object) -> str:
     """Plain text that stays plain text inside a line or a cell of a table."""
-    return _SPECIAL.sub(r"\\\1", " ".join(str(value).split()))
+    return _SPECIAL.sub(r"\\\1", " ".join(words.shown(str(value)).split()))
 
 
 def fenced(value: str) -> list[str]:
     """A block of text as it is, whatever marks it holds."""
+    value = words.shown(value)
     longest = max((len(each) for each in re.findall("`+", value)), default=0)
     fence = "`" * max(3, longest + 1)
     return [f"{fence}text", *value.rstrip("\n").split("\n"), fence]
@@ -81,16 +82,12 @@ def _remarks(target: Mapping[str, Any]) -> Iterator[str]:
     for row in target["engines"]:
         for audit in row["audits"]:
             for finding in audit["findings"]:
-                yield f"- {text(row['engine'])}, {text(audit['name'])}: {text(_said(finding))}"
+                yield f"- {text(row['engine'])}, {text(audit['name'])}: {text(words.said(finding))}"
         if row["reason"] is not None:
             yield f"- {text(row['engine'])} {row['status']}: {text(row['reason'])}"
         for test in row["tests"]:
             if test["reason"] is not None and row["reason"] is None:
                 yield f"- {text(row['engine'])}, “{text(test['name'])}” {words.outcome(test)}: {text(test['reason'])}"
-
-
-def _said(finding: object) -> object:
-    return finding.get("message", finding) if isinstance(finding, Mapping) else finding
 
 
 def _level(level: str | None) -> str:

@@ -1,7 +1,7 @@
 "use strict";
-// What is folded away is printed all the same.
+// What is folded away is printed all the same, but for logs, which the style leaves out.
 addEventListener("beforeprint", () => {
-  for (const each of document.querySelectorAll("details:not([open])")) {
+  for (const each of document.querySelectorAll("details:not([open], .log)")) {
     each.open = true;
     each.dataset.opened = "";
   }

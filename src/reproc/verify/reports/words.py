@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from reproc.diagnostics.ansi import visible, without_sequences
+
 LEVELS = {
     "R0": "it builds",
     "R1": "the same packages",
@@ -34,6 +36,12 @@ def verdict(document: Mapping[str, Any]) -> str:
 def outcome(test: Mapping[str, Any]) -> str:
     """How a test came out: its status, or `flaky`."""
     return "flaky" if test.get("flaky") else str(test["status"])
+
+
+def shown(text: str) -> str:
+    """Text whose every character can be seen, line by line: no sequence of a terminal acts, nothing turns it round."""
+    lines = without_sequences(text).split("\n")
+    return "\n".join("\t".join(map(visible, line.split("\t"))) for line in lines)
 
 
 def seconds(value: float | None) -> str:
@@ -66,6 +74,11 @@ def rows(document: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], Mappi
     for target in document["targets"]:
         for row in target["engines"]:
             yield target, row
+
+
+def said(finding: object) -> str:
+    """What an audit found, in words."""
+    return str(finding.get("message", finding) if isinstance(finding, Mapping) else finding)
 
 
 def level(document: Mapping[str, Any]) -> str | None:
