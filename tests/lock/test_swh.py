@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from reproc.diagnostics.codes import lock as codes
 from reproc.lock.archives import Site
 from reproc.lock.model import SwhTree
 from reproc.lock.net import Client
@@ -17,6 +18,7 @@ from reproc.lock.problem import Problem
 from reproc.lock.providers import git, swh
 from reproc.lock.requests import GitRequest, SwhRequest
 from reproc.lock.store import Store
+from reproc.record import replace
 
 from .conftest import Server, span
 
@@ -116,6 +118,33 @@ def test_a_folder_is_the_commit_s_tree(
     other = Store(tmp_path / "other")
     swh.fetch(found, client, here, other)
     assert other.path(found.sha256) is not None
+
+
+def test_what_a_lost_repository_gave(
+    server: Server,
+    client: Client,
+    here: Site,
+    store: Store,
+    repository: tuple[Path, str, str],
+    tmp_path: Path,
+) -> None:
+    place, commit, tree = repository
+    url = f"file://{place}"
+    locked = git.lock(GitRequest(url, "commit", commit, span()), store).value
+    assert locked is not None
+    assert locked.swhid == f"swh:1:dir:{tree};origin={url};anchor=swh:1:rev:{commit}"
+    place.rename(tmp_path / "gone")
+    other = Store(tmp_path / "other")
+    with pytest.raises(Problem) as caught:  # as long as nobody has it, the repository is what is told of
+        git.fetch(locked, other, client, here)
+    assert url in caught.value.diagnostics[0].message and client.told == []
+    vault(server, tree)
+    git.fetch(locked, other, client, here)
+    assert other.path(locked.sha256) is not None
+    assert [each.code for each in client.told] == [codes.FROM_HERITAGE]
+    changed = replace(locked, sha256="0" * 64)
+    with pytest.raises(Problem):
+        git.fetch(changed, Store(tmp_path / "third"), client, here)
 
 
 def test_what_leads_to_a_folder(

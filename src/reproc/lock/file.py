@@ -233,6 +233,7 @@ def _tree(tree: SourceTree) -> dict[str, Any]:
                 "url": tree.url,
                 "commit": tree.commit,
                 "tree": tree.tree,
+                **({"swhid": tree.swhid} if tree.swhid else {}),
                 "sha256": tree.sha256,
                 **({"submodules": modules} if modules else {}),
                 **({"left-out": list(tree.left_out)} if tree.left_out else {}),

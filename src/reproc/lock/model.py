@@ -196,6 +196,14 @@ class GitTree:
     large: tuple[LargeFile, ...] = ()
     """Those that are included in the place of what points at them, sorted by path."""
 
+    @property
+    def swhid(self) -> str | None:
+        """Software Heritage's name for the tree and where it was met (swhid.org); it has none for sha256 repositories."""
+        if len(self.tree) != 40:
+            return None
+        origin = self.url.replace("%", "%25").replace(";", "%3B")
+        return f"swh:1:dir:{self.tree};origin={origin};anchor=swh:1:rev:{self.commit}"
+
 
 @record
 class Download:

@@ -272,6 +272,13 @@ MIRROR_PASSED_OVER = Code(
     "W0403", "mirror-passed-over", "`{url}` was passed over: {reason}", label="the next address was taken"
 )
 
+FROM_HERITAGE = Code(
+    "W0405",
+    "taken-from-software-heritage",
+    "`{url}` does not give commit `{commit}` any more; Software Heritage does",
+    help=("everything is as it was; who locks this anew needs an address that works",),
+)
+
 # Images and base file systems
 BAD_REFERENCE = Code(
     "E0450", "unreadable-image-reference", "`{reference}` is not an image reference: {reason}"

@@ -21,10 +21,11 @@ from reproc.lock.failures import host_of, plain
 from reproc.lock.model import GitTree, LargeFile, Submodule, TreeEntry
 from reproc.lock.net import Client, digest
 from reproc.lock.problem import Problem, first_of, problem
-from reproc.lock.providers import lfs, submodules
-from reproc.lock.requests import GitRequest
+from reproc.lock.providers import lfs, submodules, swh
+from reproc.lock.requests import GitRequest, SwhRequest
 from reproc.lock.store import Store
 from reproc.record import replace
+from reproc.source import SourceFile, Span
 
 if TYPE_CHECKING:
     from dulwich.client import GitClient
@@ -47,14 +48,35 @@ def lock(
 
 
 def fetch(tree: GitTree, store: Store, client: Client | None = None, site: Site | None = None) -> None:
-    """Puts a locked tree's archive into the store; raises `Problem`, also where it is another one."""
-    from reproc.source import SourceFile, Span
+    """Puts a locked tree's archive into the store; raises `Problem`, also where it is another one.
 
+    What the repository does not give any more, Software Heritage may have kept.
+    """
     nowhere = Span(SourceFile("", ""), 0, 0)
+    client, site = client or Client(), site or Site()
     asked = GitRequest(tree.url, "commit", tree.commit, nowhere, bool(tree.submodules), bool(tree.large))
-    found = lock(asked, store, client, site).value
+    try:
+        found = lock(asked, store, client, site).value
+    except Problem:
+        if not _inherited(tree, nowhere, store, client, site):
+            raise
+        return
     if found is None or (found.tree, found.sha256) != (tree.tree, tree.sha256):
         raise problem(codes.GIT_CHANGED, None, commit=tree.commit, url=tree.url)
+
+
+def _inherited(tree: GitTree, origin: Span, store: Store, client: Client, site: Site) -> bool:
+    """Whether Software Heritage gives the tree; other repositories and large files are not part of what it keeps."""
+    if tree.swhid is None or tree.submodules or tree.left_out or tree.large:
+        return False
+    try:
+        found = swh.lock(SwhRequest(tree.swhid, origin), client, site, store)
+    except Problem:
+        return False
+    if found.sha256 != tree.sha256:
+        return False
+    client.told.append(error(codes.FROM_HERITAGE, None, url=tree.url, commit=tree.commit))
+    return True
 
 
 @dataclass
