@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from reproc import catalog
-from reproc.catalog import marches
-from reproc.catalog.ways import ways
+from reproc.catalog import elsewhere, marches
+from reproc.catalog.ways import every, nearest, ways
 
 
 def release(name: str, distribution: str = "debian") -> catalog.Release:
@@ -117,15 +119,74 @@ def test_an_archive_without_a_libc_takes_the_base_s() -> None:
     assert dict(other.variables) == {"CC": "gcc"}
 
 
-def test_one_way_at_most_is_taken() -> None:
-    for base in catalog.releases("debian"):
-        for version in ("4.9", "9", "12", "14"):
-            found = ways("gcc", version, base)
+@pytest.mark.parametrize("name", catalog.toolchain_names())
+def test_the_way_that_is_taken_is_the_one_that_a_spec_gets(name: str) -> None:
+    for base in (*catalog.releases("debian"), *catalog.releases("ubuntu")):
+        for version in {each.version.partition(".")[0] for each in every(name, base)} | {"0.1"}:
+            found = ways(name, version, base)
             taken = [way for way in found if way.taken]
-            assert len(taken) == (catalog.toolchain("gcc", version, ("c",), base) is not None)
+            chosen = elsewhere.provider(name, version, (name,), base)
+            assert [way.provider for way in taken] == ([chosen] if chosen else [])
             assert all(way.reason for way in found)
-    images = [way.what for way in ways("gcc", "4.9", release("bookworm")) if way.provider == "image"]
-    assert images == ["docker.io/library/gcc:4.9.4"]
+            assert {"distro", "image", "source", "archive"} <= {way.provider for way in found}
+
+
+def told(name: str, version: str, base: str = "bookworm") -> list[tuple[str, bool, str]]:
+    return [(way.provider, way.taken, way.reason) for way in ways(name, version, release(base))]
+
+
+def test_why_a_way_is_taken_or_not() -> None:
+    assert told("gcc", "4.9")[1:3] == [
+        ("image", False, "packages come first; `provider image` takes it"),
+        ("source", False, "packages come first; `provider source` takes it"),
+    ]
+    assert told("gcc", "15")[1:3] == [
+        ("image", True, "a folder of an official image, pinned by its digest"),
+        ("source", False, "an image comes first; `provider source` takes it"),
+    ]
+    source = [each for each in told("gcc", "16") if each[0] == "source"]
+    hours = "its release is compiled on the base, which takes hours: only with `provider source`"
+    assert source == [("source", False, hours)]
+    assert ("image", False, "it needs glibc 2.41, and the base has 2.36") in told("gcc", "16")
+    assert ("source", True, "its release is compiled on the base") in told("cmake", "3.16")
+
+
+def test_folders_of_images() -> None:
+    assert elsewhere.provider("rust", "1.70", ("rust",), release("bookworm")) == "image"
+    found = elsewhere.folder("rust", "1.70", release("bullseye"))
+    assert found is not None
+    assert found.reference == "docker.io/library/rust:1.70.0-bullseye"
+    assert found.on("linux/arm64") == "/usr/local/rustup/toolchains/1.70.0-aarch64-unknown-linux-gnu"
+    java = elsewhere.folder("java", "8", release("jammy", "ubuntu"))
+    assert java is not None and java.reference == "docker.io/library/eclipse-temurin:8-jdk-jammy"
+    assert elsewhere.folder("gcc", "16", release("bookworm")) is None
+    plain = elsewhere.folder("gcc", "4.9", release("bullseye"))
+    assert plain is not None and (plain.version, plain.built_on) == ("4.9.4", "buster")
+    assert elsewhere.folder("clang", "9", release("bookworm")) is None
+
+
+def test_what_every_row_must_say() -> None:
+    for name in catalog.toolchain_names():
+        for folder in elsewhere.folders(name):
+            assert "{" not in folder.reference and folder.path.startswith("/")
+        for recipe in elsewhere.recipes(name):
+            assert re.fullmatch(r"[0-9a-f]{64}", recipe.sha256 or "")
+            assert recipe.packages and all(url.startswith("https://") for url in recipe.urls)
+            assert not re.search(r"\{(?!prefix|options|languages|jobs)", "".join(recipe.commands))
+    digests = [
+        each.sha256
+        for name in ("gcc", "make", "ninja", "cmake", "openmpi", "mpich")
+        for each in elsewhere.recipes(name)
+    ]
+    assert len(digests) == len(set(digests)) > 80
+
+
+def test_the_nearest_versions() -> None:
+    known = ["9.5.0", "9.4.0", "4.9.4", "15.1.0", "12.2.0", "12.5.0"]
+    assert nearest("16", known, 1) == ["15.1.0"]
+    assert nearest("9", known, 1) == ["9.5.0"]
+    assert nearest("12.4", known, 1) == ["12.5.0"]
+    assert nearest("4.4", known) == ["4.9.4", "9.4.0", "9.5.0", "12.2.0", "12.5.0", "15.1.0"]
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,10 @@ from reproc.lock.model import (
     Archive,
     BootstrapBase,
     Deb,
+    Download,
     GitTree,
     ImageBase,
+    ImageTree,
     LargeFile,
     LocalTree,
     LockedTarget,
@@ -24,9 +26,18 @@ from reproc.lock.model import (
     SourceTree,
     Submodule,
     TreeEntry,
+    WebTree,
     Wheel,
 )
-from reproc.lock.requests import BootstrapRequest, GitRequest, LocalRequest, TargetRequest, requests
+from reproc.lock.requests import (
+    BootstrapRequest,
+    FolderRequest,
+    GitRequest,
+    LocalRequest,
+    TargetRequest,
+    WebRequest,
+    requests,
+)
 from reproc.lower import Plan, Shape, lower
 from reproc.source import SourceFile
 from reproc.syntax import parse
@@ -67,6 +78,13 @@ def locked(request: TargetRequest, folder: Path) -> LockedTarget:
     for key, tree in request.trees:
         if isinstance(tree, GitRequest):
             trees.append((key, commit(tree)))
+            continue
+        if isinstance(tree, FolderRequest):
+            trees.append((key, ImageTree(tree.reference, "sha256:" + "c" * 64, tree.folder, "7" * 64)))
+            continue
+        if isinstance(tree, WebRequest):
+            file = Download("", "x.tar.gz", tree.urls, "8" * 64, 1, "tar.gz", 1)
+            trees.append((key, WebTree(tree.urls[0], (file,), "7" * 64)))
             continue
         assert isinstance(tree, LocalRequest)
         path = folder / tree.source

@@ -30,16 +30,20 @@ class Release:
 
 @record
 class Archived:
-    """Where the parts of a tool chain lie that comes as an archive of programs, below the archive's top."""
+    """Where the parts of a tool chain lie that does not come as packages, below the top of what does come."""
 
     bin: str
     sysroot: str | None
     """None: it works with the base's own libc and linker."""
+    mark: str = ""
+    """What tells it from others of its name, if that is not its version."""
+    libraries: str | None = None
+    """Its own shared libraries, where those of the base do not do for its programs."""
 
 
 @record
 class Toolchain:
-    """A tool chain as a release packages it, or as an archive of programs."""
+    """A tool chain as a release packages it, as an archive of programs, out of an image, or compiled."""
 
     name: str
     version: str
@@ -65,11 +69,14 @@ class Toolchain:
     """Those of the runtime packages that later releases do not have."""
     archive: Archived | None = None
     """None for what comes as packages."""
+    provider: str = "distro"
 
     @property
     def key(self) -> str:
         """Name and series, `gcc-12`; an archive's with the version as the spec has it, `gcc-4.8.5`."""
-        return f"{self.name}-{self.version if self.archive else self.series}"
+        if self.archive is not None:
+            return f"{self.name}-{self.archive.mark or self.version}"
+        return f"{self.name}-{self.series}"
 
 
 @record
@@ -173,7 +180,9 @@ def archived_toolchain(name: str, version: str, languages: tuple[str, ...], part
     # what Debian has changed of old ones does not hold for others
     asks = tuple(table("toolchains.toml")[name]["asks"])
     says = made.says if asks == made.asks else ""
-    return replace(made, packages=packages, commands=(), asks=asks, says=says, archive=parts)
+    return replace(
+        made, packages=packages, commands=(), asks=asks, says=says, archive=parts, provider="archive"
+    )
 
 
 def _made(name: str, version: str, languages: tuple[str, ...]) -> Toolchain:

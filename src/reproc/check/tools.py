@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from reproc import catalog
-from reproc.catalog import flags, marches, processors
+from reproc.catalog import Release, elsewhere, flags, marches, processors
+from reproc.catalog.elsewhere import ImageFolder, Recipe
 from reproc.check.checked import Target
 from reproc.model import Build, Toolchain
+from reproc.record import record
 
 _GNU = ("gcc", "gfortran")
 
@@ -43,7 +45,8 @@ def default_tools(target: Target) -> tuple[catalog.Toolchain, ...]:
 def runtime_packages(target: Target) -> tuple[str, ...]:
     """The shared libraries that kept programs may need, of tool chains that do not stay in the image."""
     kept = [tool for build in target.builds if build.keep for tool in tools_of(target, build)]
-    return tuple(sorted({package for tool in kept for package in (*tool.runtime, *tool.brought)}))
+    packaged = {package for tool in kept if tool.archive is None for package in tool.brought}
+    return tuple(sorted({package for tool in kept for package in tool.runtime} | packaged))
 
 
 def runtime_releases(target: Target) -> tuple[str, ...]:
@@ -56,22 +59,83 @@ def _known(target: Target, tools: list[Toolchain]) -> tuple[catalog.Toolchain, .
     release = target.release
     if release is None:
         return ()
-    found = [_found(tool, release) for tool in tools]
+    found = [found_on(tool, release) for tool in tools]
     return tuple(sorted((each for each in found if each is not None), key=lambda tool: tool.key))
 
 
-def _found(tool: Toolchain, release: catalog.Release) -> catalog.Toolchain | None:
-    if tool.archive is None or tool.name.text not in catalog.toolchain_names():
-        return catalog.toolchain(tool.name.text, tool.version, tool.parts, release)
-    parts = catalog.Archived(tool.bin.text if tool.bin else ".", tool.sysroot.text if tool.sysroot else None)
-    return catalog.archived_toolchain(tool.name.text, tool.version, tool.parts, parts)
+def found_on(tool: Toolchain, release: Release) -> catalog.Toolchain | None:
+    """The tool chain as it is there for a release; None if it cannot be."""
+    name, version, parts = tool.name.text, tool.version, tool.parts
+    if name not in catalog.toolchain_names():
+        return None
+    match provider_of(tool, release):
+        case "archive":
+            places = catalog.Archived(
+                tool.bin.text if tool.bin else ".", tool.sysroot.text if tool.sysroot else None
+            )
+            return catalog.archived_toolchain(name, version, parts, places)
+        case "image":
+            folder = elsewhere.folder(name, version, release)
+            return elsewhere.from_image(name, folder, parts, release) if folder else None
+        case "source":
+            recipe = recipe_of(tool)
+            return elsewhere.from_source(name, recipe, parts, release) if recipe else None
+        case _:
+            return catalog.toolchain(name, version, parts, release)
 
 
-def archived(target: Target) -> tuple[tuple[str, Toolchain], ...]:
-    """The tool chains that come as archives, each with the key of what the lock holds of it."""
-    return tuple(
-        (f"toolchain {tool.name.text}-{tool.version}", tool) for tool in target.toolchains if tool.archive
-    )
+def provider_of(tool: Toolchain, release: Release) -> str:
+    """Where a tool chain comes from: as the spec says, else the best for the release."""
+    if tool.provider is not None:
+        return tool.provider.text
+    if tool.archive is not None:
+        return "archive"
+    return elsewhere.provider(tool.name.text, tool.version, tool.parts, release) or "distro"
+
+
+def recipe_of(tool: Toolchain) -> Recipe | None:
+    """How it is compiled: the author's release archive, or one of the catalogue's."""
+    if tool.archive is not None:
+        return elsewhere.own_recipe(tool.name.text, tool.version, tool.archive.text)
+    return elsewhere.recipe(tool.name.text, tool.version)
+
+
+@record
+class Outside:
+    """A tool chain that does not come as packages, and what it is made of."""
+
+    tool: Toolchain
+    made: catalog.Toolchain
+    origin: ImageFolder | Recipe | None
+    """None for an archive of programs, which the spec itself names."""
+
+    @property
+    def key(self) -> str:
+        """What the lock calls that which it is made of."""
+        return f"toolchain {self.made.key}"
+
+
+def outside(target: Target) -> tuple[Outside, ...]:
+    """The tool chains that do not come as packages: those of the target, and of the bases that builds name."""
+    found: dict[str, Outside] = {}
+    for each in (target, *(target.under(build) for build in target.builds if build.on is not None)):
+        for tool in target.toolchains if each.release is not None else ():
+            assert each.release is not None, "it was looked at just now"
+            made = found_on(tool, each.release)
+            if made is not None and made.archive is not None:
+                origin = _origin(tool, made, each.release)
+                found.setdefault(made.key, Outside(tool, made, origin))
+    return tuple(found.values())
+
+
+def _origin(tool: Toolchain, made: catalog.Toolchain, release: Release) -> ImageFolder | Recipe | None:
+    match made.provider:
+        case "image":
+            return elsewhere.folder(tool.name.text, tool.version, release)
+        case "source":
+            return recipe_of(tool)
+        case _:
+            return None
 
 
 def flags_of(target: Target, build: Build) -> str | None:

@@ -16,6 +16,7 @@ from reproc.lock.model import (
     Download,
     GitTree,
     ImageBase,
+    ImageTree,
     LargeFile,
     LocalTree,
     Lock,
@@ -208,6 +209,13 @@ def _tree(at: _Reader) -> SourceTree:
                 at.text("swhid", _SWHID),
                 at.text("tree", _OBJECT),
                 at.flag("single"),
+                at.text("sha256", _SHA256),
+            )
+        case "image":
+            return ImageTree(
+                at.text("reference"),
+                at.text("digest", _DIGEST),
+                at.text("folder", _ABSOLUTE),
                 at.text("sha256", _SHA256),
             )
         case other:

@@ -13,6 +13,7 @@ from reproc.lock.model import (
     BootstrapBase,
     GitTree,
     ImageBase,
+    ImageTree,
     LocalTree,
     Lock,
     LockedBase,
@@ -172,6 +173,8 @@ def _tree(name: str, tree: SourceTree) -> Iterator[tuple[Where, _Fact]]:
                 yield (name, each.path or each.name or tree.source), _Fact(f"sha256:{each.sha256}")
         case SwhTree():
             yield (name,), _Fact(tree.swhid)
+        case ImageTree():
+            yield (name,), _Fact(tree.reference, f"{tree.folder} {tree.digest}")
 
 
 def _entry(entry: TreeEntry) -> _Fact:

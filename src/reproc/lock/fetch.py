@@ -23,6 +23,7 @@ from reproc.lock.model import (
     Deb,
     GitTree,
     ImageBase,
+    ImageTree,
     LocalTree,
     Lock,
     LockedTarget,
@@ -34,7 +35,7 @@ from reproc.lock.model import (
 )
 from reproc.lock.net import Client, nothing
 from reproc.lock.problem import Problem, attempt, problem
-from reproc.lock.providers import archive, bootstrap, git, image, purl, pypi, registry, swh, web
+from reproc.lock.providers import archive, bootstrap, git, image, image_folder, purl, pypi, registry, swh, web
 from reproc.lock.store import Store, sha256_of
 from reproc.progress import Progress, amount
 from reproc.record import record
@@ -230,6 +231,8 @@ class Fetching:
                     web.fetch(tree, self.client, self.store, self.site)
                 case SwhTree():
                     swh.fetch(tree, self.client, self.site, self.store)
+                case ImageTree():
+                    image_folder.fetch(tree, self.client, self.site, self.store)
 
         size = sum(each.size for each in tree.downloads) if isinstance(tree, WebTree) else 0
         return Job(_source(tree), key, tree.sha256, work, size)
@@ -276,6 +279,8 @@ def _source(tree: SourceTree) -> str:
             return host_of(tree.url)
         case SwhTree():
             return "swh"
+        case ImageTree():
+            return registry.parsed(tree.reference, None).registry
         case WebTree():
             first = tree.downloads[0].urls[0]
             package = first.removeprefix(purl.SCHEME)

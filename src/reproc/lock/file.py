@@ -19,6 +19,7 @@ from reproc.lock.model import (
     Download,
     GitTree,
     ImageBase,
+    ImageTree,
     LargeFile,
     LocalTree,
     Lock,
@@ -217,6 +218,8 @@ def _source(tree: SourceTree) -> str:
             return f"{tree.url}@{tree.commit}"
         case SwhTree():
             return tree.swhid
+        case ImageTree():
+            return f"{tree.reference}@{tree.digest}"
 
 
 def _tree(tree: SourceTree) -> dict[str, Any]:
@@ -248,6 +251,14 @@ def _tree(tree: SourceTree) -> dict[str, Any]:
                 "swhid": tree.swhid,
                 "tree": tree.tree,
                 "single": tree.single,
+                "sha256": tree.sha256,
+            }
+        case ImageTree():
+            return {
+                "kind": "image",
+                "reference": tree.reference,
+                "digest": tree.digest,
+                "folder": tree.folder,
                 "sha256": tree.sha256,
             }
 

@@ -259,7 +259,19 @@ class SwhTree:
     """Of the canonical tar archive."""
 
 
-SourceTree: TypeAlias = LocalTree | GitTree | WebTree | SwhTree
+@record
+class ImageTree:
+    """A folder of a registry's image."""
+
+    reference: str
+    digest: str
+    """Of the manifest for the target's platform, `sha256:…`."""
+    folder: str
+    sha256: str
+    """Of the canonical tar archive."""
+
+
+SourceTree: TypeAlias = LocalTree | GitTree | WebTree | SwhTree | ImageTree
 
 
 @record

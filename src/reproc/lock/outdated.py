@@ -13,11 +13,11 @@ from reproc.lock.archives import Site
 from reproc.lock.debian import version
 from reproc.lock.debian.index import Universe
 from reproc.lock.fetch import together, workers
-from reproc.lock.model import GitTree, ImageBase, Lock, LockedTarget, PythonEnvironment
+from reproc.lock.model import GitTree, ImageBase, ImageTree, Lock, LockedTarget, PythonEnvironment
 from reproc.lock.problem import attempt
-from reproc.lock.providers import apt, image, pypi
+from reproc.lock.providers import apt, image, image_folder, pypi
 from reproc.lock.providers.refs import refs
-from reproc.lock.requests import GitRequest, PythonRequest, TargetRequest
+from reproc.lock.requests import FolderRequest, GitRequest, PythonRequest, TargetRequest
 from reproc.lock.store import Store
 from reproc.lock.update import debs_of
 from reproc.progress import Progress
@@ -105,6 +105,8 @@ class _Run:
             locked = trees[name]
             if isinstance(tree, GitRequest) and isinstance(locked, GitTree):
                 yield lambda n=name, t=locked, a=tree: self._git(n, t, a)  # type: ignore[misc]
+            elif isinstance(tree, FolderRequest) and isinstance(locked, ImageTree):
+                yield lambda n=name, t=locked, a=tree: self._folder(n, t, a)  # type: ignore[misc]
 
     def _debs(self, target: LockedTarget, request: TargetRequest) -> Iterator[Newer]:
         base = request.base
@@ -137,6 +139,11 @@ class _Run:
         if found != base.digest:
             held = "named by its digest" if at else ""
             yield Newer("base", name, base.digest, base.digest if held else found, found, held)
+
+    def _folder(self, section: str, tree: ImageTree, asked: FolderRequest) -> Iterator[Newer]:
+        found = image_folder.digest(tree, asked.platform, self.client, self.site)
+        if found != tree.digest:
+            yield Newer(section, tree.reference, tree.digest, found, found)
 
     def _python(
         self, environment: PythonEnvironment, asked: PythonRequest, target: LockedTarget

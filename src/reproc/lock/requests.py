@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import field
 from typing import TypeAlias
 
 from reproc import catalog
 from reproc.catalog import Toolchain
+from reproc.catalog.elsewhere import ImageFolder, Recipe
 from reproc.check import CheckedSpec, Target, place_of_python
-from reproc.check.tools import archived, runtime_packages, runtime_releases, tools_in_image, tools_of
+from reproc.check.tools import (
+    Outside,
+    outside,
+    runtime_packages,
+    runtime_releases,
+    tools_in_image,
+    tools_of,
+)
 from reproc.diagnostics import Diagnostic, Outcome, error
 from reproc.diagnostics.codes import rules as codes
 from reproc.folder import Folder, OutsideFolder
@@ -64,6 +72,8 @@ class AptRequest:
     recommends: bool = False
     beside: tuple[str, ...] = ()
     """Code names of the releases from which packages are taken that the base's own does not have."""
+    tools: tuple[tuple[str, str], ...] = ()
+    """Name and version of the tool chains that they are."""
 
 
 @record
@@ -196,7 +206,19 @@ class SwhRequest:
     origin: Span = field(compare=False, repr=False)
 
 
-TreeRequest: TypeAlias = LocalRequest | GitRequest | WebRequest | DoiRequest | SwhRequest
+@record
+class FolderRequest:
+    """A folder of a registry's image."""
+
+    reference: str
+    folder: str
+    platform: str
+    libc: tuple[int, int] | None
+    """What its programs are to run with, where that is known."""
+    origin: Span = field(compare=False, repr=False)
+
+
+TreeRequest: TypeAlias = LocalRequest | GitRequest | WebRequest | DoiRequest | SwhRequest | FolderRequest
 
 
 @record
@@ -226,6 +248,11 @@ PROJECT = "pyproject.toml"
 EVERY = ":all:"
 
 
+def source_layer(ground: str | None, tool: Toolchain) -> str:
+    """The layer (and stage) of what compiles a tool chain: `source-make-4-3`."""
+    return layer_on(ground, f"source-{tool.key}".replace(".", "-"))
+
+
 def toolset_name(tools: tuple[Toolchain, ...]) -> str:
     """The layer (and stage) of a set of tools: `tools-gcc-12`."""
     return "-".join((TOOLS, *(tool.key for tool in tools))).replace(".", "-")
@@ -244,7 +271,7 @@ def _target(
     trees: list[tuple[str, TreeRequest]] = [(f"code {code.name}", _code(code)) for code in target.code]
     trees += [(f"data {data.name}", _data(data)) for data in target.data]
     trees += _files(target)
-    trees += _archived(target)
+    trees += _outside(target)
     return TargetRequest(
         name=target.name,
         platform=target.platform,
@@ -315,7 +342,21 @@ def _apt_on(ground: str, target: Target) -> tuple[AptRequest, ...]:
             name = layer_on(ground, toolset_name(tools))
             origin = build.using[0].origin if build.using else build.origin
             layers.setdefault(name, _tools_layer(name, below, tools, origin))
+    there = [build for build in target.builds if build.keep and build.on == target.base]
+    used = [tool for build in there for tool in tools_of(target, build)]
+    layers |= {each.name: each for each in _compiling(ground, target, below, used)}
     return tuple(layers[name] for name in sorted(layers, key=lambda name: (name != below, name)))
+
+
+def _compiling(
+    ground: str | None, target: Target, below: str | None, used: Iterable[Toolchain]
+) -> Iterator[AptRequest]:
+    """What it takes to compile those of the tool chains in use that come as source."""
+    keys = {tool.key for tool in used}
+    for each in outside(target):
+        if isinstance(each.origin, Recipe) and each.made.key in keys:
+            packages = _items(each.origin.packages, each.tool.origin)
+            yield AptRequest(source_layer(ground, each.made), below, packages)
 
 
 def _base(target: Target) -> BaseRequest:
@@ -347,11 +388,14 @@ def _apt(target: Target) -> tuple[AptRequest, ...]:
             layer = _tools_layer(toolset_name(tools), below, tools, origin)
             toolsets.setdefault(layer.name, layer)
     layers += (toolsets[name] for name in sorted(toolsets))
+    inside = tools_in_image(target)
+    own = [build for build in target.builds if build.on is None]
+    layers += _compiling(None, target, below, [*inside, *(t for b in own for t in tools_of(target, b))])
     if target.pythons and target.release:
         interpreter = f"python{target.release.python}-venv"
         layers.append(AptRequest(PYTHON, below, _items((interpreter,), target.pythons[0].origin)))
         below = PYTHON
-    if inside := tools_in_image(target):
+    if inside:
         layers.append(_tools_layer(TOOLS, below, inside, target.toolchains[0].origin))
     return tuple(layer for layer in layers if layer.packages)
 
@@ -359,7 +403,8 @@ def _apt(target: Target) -> tuple[AptRequest, ...]:
 def _tools_layer(name: str, below: str | None, tools: tuple[Toolchain, ...], origin: Span) -> AptRequest:
     packages = tuple(sorted({package for tool in tools for package in tool.packages}))
     beside = tuple(sorted({tool.release for tool in tools if tool.release}))
-    return AptRequest(name, below, _items(packages, origin), beside=beside)
+    packaged = tuple((tool.name, tool.version) for tool in tools if tool.archive is None)
+    return AptRequest(name, below, _items(packages, origin), beside=beside, tools=packaged)
 
 
 def _items(names: tuple[str, ...], origin: Span) -> tuple[Item, ...]:
@@ -485,24 +530,24 @@ def _data(data: Data) -> TreeRequest:
     return DoiRequest(data.doi.text, files, data.sha256, data.size, data.unpack, data.doi.origin)
 
 
-def _archived(target: Target) -> list[tuple[str, TreeRequest]]:
-    """The tool chains that come as archives."""
-    return [
-        (
-            key,
-            WebRequest(
-                (tool.archive.text,),
-                tool.sha256,
-                None,
-                True,
-                tool.strip or 0,
-                tool.archive.origin,
-                tool.inside.text if tool.inside else None,
-            ),
-        )
-        for key, tool in archived(target)
-        if tool.archive is not None
-    ]
+def _outside(target: Target) -> list[tuple[str, TreeRequest]]:
+    """The tool chains that do not come as packages, by what each is made of."""
+    return [(each.key, _made_of(each, target)) for each in outside(target)]
+
+
+def _made_of(found: Outside, target: Target) -> TreeRequest:
+    tool, origin = found.tool, found.origin
+    if isinstance(origin, ImageFolder):
+        libc = target.release.libc if target.release else None
+        folder = origin.on(target.platform)
+        return FolderRequest(origin.reference, folder, target.platform, libc, tool.origin)
+    strip, inside = tool.strip, tool.inside.text if tool.inside else None
+    if tool.archive is not None:
+        top = strip if found.made.provider == "source" else strip or 0
+        urls = (tool.archive.text,)
+        return WebRequest(urls, tool.sha256, None, True, top, tool.archive.origin, inside)
+    assert origin is not None and origin.sha256 is not None, "an archive of programs is named by the spec"
+    return WebRequest(origin.urls, Item(origin.sha256, tool.origin), None, True, None, tool.origin)
 
 
 def _files(target: Target) -> list[tuple[str, TreeRequest]]:

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from reproc.diagnostics.codes import lock as codes
 from reproc.diagnostics.diagnostic import Diagnostic, Outcome, error, in_source_order
-from reproc.lock import archives, net
+from reproc.lock import archives, net, toolchains
 from reproc.lock.archives import Site
 from reproc.lock.debian.solver import Resolver, solve
 from reproc.lock.fetch import Fetching, together, workers
@@ -24,9 +24,10 @@ from reproc.lock.model import (
     SourceTree,
 )
 from reproc.lock.problem import Problem, attempt
-from reproc.lock.providers import apt, bootstrap, doi, git, local, pypi, swh, web
+from reproc.lock.providers import apt, bootstrap, doi, git, image_folder, local, pypi, swh, web
 from reproc.lock.requests import (
     DoiRequest,
+    FolderRequest,
     GitRequest,
     LocalRequest,
     PythonRequest,
@@ -147,13 +148,13 @@ class _Run:
         work: _Work = {}
         for request in requests:
             for alone in () if keep_systems else (request, *request.further):
-                work[_system_key(alone)] = lambda r=alone: self.systems.lock(r)  # type: ignore[misc]
+                work[_system_key(alone)] = lambda r=alone: self._system(r)  # type: ignore[misc]
             for each in request.python:
                 if not each.installs and self._kept(request, f"python {each.name}") is None:
                     work[(request.platform, each)] = lambda r=request, e=each: self._python(e, r, {})  # type: ignore[misc]
             for name, tree in request.trees:
                 if isinstance(tree, LocalRequest) or self._kept(request, name) is None:
-                    work[(tree,)] = lambda t=tree: self._tree(t)  # type: ignore[misc]
+                    work[(tree,)] = lambda n=name, t=tree, r=request: self._tree(n, t, r)  # type: ignore[misc]
         found = self._side_by_side(work)
         installed = self._side_by_side(self._installing(requests, found)) if found is not None else None
         if found is None or installed is None:
@@ -260,7 +261,19 @@ class _Run:
         held = self._projects(asked, request)
         return pypi.lock(asked, request.platform, self.client, self.site, self.store, trees, held)
 
-    def _tree(self, asked: TreeRequest) -> Outcome[Any]:
+    def _system(self, request: TargetRequest) -> Outcome[System]:
+        try:
+            return self.systems.lock(request)
+        except Problem as trouble:
+            raise Problem(*trouble.diagnostics, *toolchains.instead_of_packages(request)) from trouble
+
+    def _tree(self, name: str, asked: TreeRequest, request: TargetRequest) -> Outcome[Any]:
+        try:
+            return self._source(asked)
+        except Problem as trouble:
+            raise Problem(*trouble.diagnostics, *toolchains.instead_of(name, asked, request)) from trouble
+
+    def _source(self, asked: TreeRequest) -> Outcome[Any]:
         match asked:
             case LocalRequest():
                 return Outcome(local.lock(asked, self.folder, self.store))
@@ -272,6 +285,10 @@ class _Run:
                 return doi.lock(asked, self.client, self.site, self.store)
             case SwhRequest():
                 return Outcome(swh.lock(asked, self.client, self.site, self.store))
+            case FolderRequest():
+                found = image_folder.lock(asked, self.client, self.site, self.store)
+                moving = error(codes.AS_OF_IMAGE, asked.origin, reference=asked.reference)
+                return Outcome(found, (moving,) if self.past else ())
 
     def _moment(self, targets: Sequence[LockedTarget], keep_systems: bool) -> tuple[int, tuple[Archive, ...]]:
         """The lock's time and the archives at it: the old ones while they have all that is needed."""

@@ -15,6 +15,7 @@ from reproc.lock.requests import (
     BaseRequest,
     BootstrapRequest,
     DoiRequest,
+    FolderRequest,
     GitRequest,
     ImageRequest,
     LocalRequest,
@@ -247,6 +248,8 @@ def _asked_tree(tree: TreeRequest) -> list[Any]:
             return ["doi", tree.doi, files, tree.sha256 and tree.sha256.text, tree.size, tree.unpack]
         case SwhRequest():
             return ["swh", tree.swhid]
+        case FolderRequest():
+            return ["image", tree.reference, tree.folder, tree.platform, list(tree.libc or ())]
 
 
 def _digest(value: object) -> str:

@@ -1,7 +1,7 @@
-"""Packages of another release beside the base's own: only names that the base's release does not have.
+"""Packages of another release beside the base's own; and where else a tool chain is that cannot be had.
 
-So nothing of the base moves, whatever the other release has: apt would come to the same with that release's
-suites at a lower priority.
+Only packages whose names the base's release does not have are taken, so that nothing of the base moves, whatever the
+other release has: apt would come to the same with that release's suites at a lower priority.
 """
 
 from __future__ import annotations
@@ -10,12 +10,15 @@ from collections.abc import Iterator, Sequence
 
 from reproc import catalog
 from reproc.catalog import Release
+from reproc.catalog.ways import ways
+from reproc.diagnostics.codes import lock as codes
+from reproc.diagnostics.diagnostic import Diagnostic, error
 from reproc.lock import archives as places
 from reproc.lock.debian.control import Package
 from reproc.lock.debian.index import Index, Universe
 from reproc.lock.debian.release import keyrings
 from reproc.lock.providers.apt import Archives
-from reproc.lock.requests import AptRequest, SourceRequest
+from reproc.lock.requests import AptRequest, FolderRequest, SourceRequest, TargetRequest, TreeRequest
 from reproc.record import replace
 from reproc.source import SourceFile, Span
 
@@ -91,3 +94,30 @@ class Beside(Index):
     def basic(self) -> Iterator[Package]:
         """None: what a base system is made of is the base's alone."""
         yield from ()
+
+
+def instead_of_packages(request: TargetRequest) -> Iterator[Diagnostic]:
+    """Where else the tool chains are that another release's packages were to bring."""
+    for layer in request.apt:
+        for name, version in layer.tools if layer.beside else ():
+            yield from _next(name, version, "distro", request, layer.packages[0].origin)
+
+
+def instead_of(key: str, asked: TreeRequest, request: TargetRequest) -> Iterator[Diagnostic]:
+    """Where else a tool chain is that an image or an archive was to bring."""
+    kind, _, rest = key.partition(" ")
+    if kind == "toolchain":
+        name, version, *_ = rest.split("-")
+        provider = "image" if isinstance(asked, FolderRequest) else "source"
+        yield from _next(name, version, provider, request, asked.origin)
+
+
+def _next(
+    name: str, version: str, provider: str, request: TargetRequest, origin: Span
+) -> Iterator[Diagnostic]:
+    release = catalog.release(request.base.distribution or "", request.base.release or "")
+    others = ways(name, version, release) if release is not None else ()
+    found = next((each for each in others if each.fits and each.provider != provider), None)
+    if found is not None:
+        facts = {"name": name, "version": version, "provider": provider}
+        yield error(codes.PROVIDER_GONE, origin, next=found.provider, what=found.what, **facts)

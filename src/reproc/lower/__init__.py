@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reproc.graph import BuildGraph, Input
+from reproc.graph import BuildGraph, Input, Stage
 from reproc.lock.requests import BootstrapRequest, TargetRequest
 from reproc.lower import mounts, packages
 from reproc.lower.base import base_archive, base_stage
@@ -11,6 +11,7 @@ from reproc.lower.environment import base_environment
 from reproc.lower.image import image_stage
 from reproc.lower.plan import Plan, Shape
 from reproc.lower.stages import build_stages
+from reproc.lower.toolchains import made_stages
 from reproc.lower.work import Work
 
 __all__ = ["Plan", "Shape", "base_archive", "lower"]
@@ -20,6 +21,7 @@ def lower(plan: Plan, request: TargetRequest, shape: Shape, inputs: tuple[Input,
     """The graph of one target. `inputs` are the files of a vendored context."""
     work = Work(plan, request, shape, base_environment(plan.locked))
     stages = [base_stage(work), *(base_stage(work.on(each.name)) for each in request.further)]
+    stages += _made(work)
     for stage in build_stages(plan.target):
         stages.append(build_stage(work, stage, stages))
     image, runtime = image_stage(work, stages)
@@ -34,6 +36,12 @@ def lower(plan: Plan, request: TargetRequest, shape: Shape, inputs: tuple[Input,
         notes=tuple(_notes(work)),
         locked=plan.locked is not None,
     )
+
+
+def _made(work: Work) -> list[Stage]:
+    """The stages that tool chains come from, on every base that builds stand on, each once."""
+    every = (work, *(work.on(each.name) for each in work.request.further))
+    return list({stage.name: stage for each in every for stage in made_stages(each)}.values())
 
 
 def _notes(work: Work) -> list[str]:

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from reproc import model
+from reproc.catalog import Toolchain
 from reproc.check import place_of_code, place_of_data
-from reproc.check.tools import tools_in_image
+from reproc.check.tools import tools_in_image, tools_of
 from reproc.graph import App, FromStage, Run, Runtime, SetEnv, Stage, Step, Variable
 from reproc.lock.model import ImageBase
 from reproc.lock.requests import PYTHON, SYSTEM, TOOLS
 from reproc.lower import java, packages
 from reproc.lower.apps import activation, activation_files, app_files
-from reproc.lower.builds import kept, scripts, tool_steps
+from reproc.lower.builds import kept, scripts
 from reproc.lower.environment import apply, changed, environment_origin, image_path
 from reproc.lower.files import directory_steps, file_steps, user_steps, workdir_steps
 from reproc.lower.hardware import hardware_labels, hardware_variables
 from reproc.lower.mounts import mount_points, mounted
 from reproc.lower.plan import Plan
 from reproc.lower.projects import project_steps
-from reproc.lower.stages import inputs_of, parents_first
+from reproc.lower.stages import build_stages, inputs_of, parents_first
+from reproc.lower.toolchains import carried, tool_steps
 from reproc.lower.work import Work
 
 
@@ -31,6 +34,7 @@ def image_stage(work: Work, stages: list[Stage]) -> tuple[Stage, Runtime]:
     if inside := tools_in_image(target):
         origin = target.toolchains[0].origin
         steps += tool_steps(work, TOOLS, inside, origin)
+    steps += carried(work, _kept_with(work, frozenset(tool.key for tool in inside)))
     steps += [kept(work, build.name, stages) for build in target.builds if build.keep]
     given = {**hardware_variables(target), **work.environment}
     with_path = {**given, "PATH": image_path(target, work.environment["PATH"])}
@@ -48,6 +52,13 @@ def image_stage(work: Work, stages: list[Stage]) -> tuple[Stage, Runtime]:
         steps.append(SetEnv("environment at run", variables, environment_origin(target)))
     steps += [*workdir_steps(target), *activation_files(target), *app_files(target)]
     return Stage("image", FromStage("base"), tuple(steps), target.origin), _runtime(work.plan, final)
+
+
+def _kept_with(work: Work, inside: frozenset[str]) -> Iterator[tuple[Toolchain, str]]:
+    """The tools of the kept builds that are not in the image, and the stages in which they are."""
+    for stage in build_stages(work.target):
+        for build in stage.builds:
+            yield from ((t, stage.name) for t in tools_of(work.target, build) if t.key not in inside)
 
 
 def _keys(work: Work) -> list[str]:

@@ -14,6 +14,7 @@ from reproc.lock.model import ArchiveBase, GitTree, LockedTarget, SourceTree, Sw
 from reproc.lock.requests import (
     ArchiveRequest,
     DoiRequest,
+    FolderRequest,
     GitRequest,
     LocalRequest,
     SwhRequest,
@@ -37,7 +38,7 @@ def place(plan: Plan, request: TargetRequest, shape: Shape, key: str) -> list[St
     tree = dict(plan.locked.trees)[key] if plan.locked else None
     asked = dict(request.trees)[key]
     entries = plan.entries(key)
-    if isinstance(asked, WebRequest | DoiRequest | SwhRequest):
+    if isinstance(asked, WebRequest | DoiRequest | SwhRequest | FolderRequest):
         return [from_outside(plan, shape, key, where, asked, tree, block.origin)]
     if isinstance(asked, LocalRequest) and len(entries) == 1 and not entries[0].path:
         path = where + PurePosixPath(asked.source).name if where.endswith("/") else where

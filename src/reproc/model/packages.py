@@ -44,7 +44,6 @@ class Toolchain(Block):
     """A compiler, MPI or build tool, at a version. Several versions live side by side."""
 
     named_by: ClassVar[tuple[str, ...]] = ("name", "version")
-    later: ClassVar[tuple[str, ...]] = ("configure",)
     name: Item = value(l.LOCATED_NAME, "the tool")
     version: str = value(l.VERSION, "its version, partial or full")
     default: bool = once(
@@ -66,8 +65,14 @@ class Toolchain(Block):
         replace(l.choice("distro", "archive", "image", "conda", "source"), located=True),
         "where it comes from",
     )
-    configure: str | None = once("configure", l.STRING, "options for its `configure`, where it is compiled")
-    archive: Item | None = once("archive", l.LOCATED_URL, "the binary archive's address, or its purl")
+    configure: Item | None = once(
+        "configure", l.LOCATED_STRING, "options for its `configure`, where it is compiled"
+    )
+    archive: Item | None = once(
+        "archive",
+        l.LOCATED_URL,
+        "the binary archive's address, or its purl; with `provider source`, the release's",
+    )
     sha256: Item | None = once("sha256", l.DIGEST, "the archive's digest")
     strip: int | None = once("strip", l.COUNT, "top folders of the archive to leave out")
     inside: Item | None = once("inside", l.INSIDE, "the archive that lies in the archive, if one does")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import zip_longest
 
 from reproc import catalog
+from reproc.catalog import elsewhere
+from reproc.catalog.ways import Way, dotted, every, nearest, ways
+from reproc.check import names
 from reproc.check.checked import Target
-from reproc.check.names import nearest
+from reproc.check.tools import found_on
 from reproc.diagnostics import Diagnostic, Label, error
 from reproc.diagnostics.codes import rules as codes
 from reproc.folder import Folder
@@ -21,7 +23,7 @@ def check(target: Target, folder: Folder) -> Iterator[Diagnostic]:
         name = tool.name.text
         known = catalog.toolchain_names()
         if name not in known:
-            near = nearest(name, known)
+            near = names.nearest(name, known)
             listed = ", ".join(f"`{each}`" for each in known)
             yield error(codes.UNKNOWN_TOOLCHAIN, tool.name.origin, name=name, suggestion=near, known=listed)
         elif tool.archive is not None:
@@ -29,7 +31,7 @@ def check(target: Target, folder: Folder) -> Iterator[Diagnostic]:
         else:
             yield from _plain(tool)
             for release, where in _grounds(target, tool).items():
-                yield from _packaged(tool, release, where)
+                yield from _provided(tool, release, where)
         for language in tool.covers if tool.default else ():
             if language in defaults:
                 yield error(
@@ -50,12 +52,12 @@ def _grounds(target: Target, tool: Toolchain) -> dict[catalog.Release, Span | No
         if key in {(using.name.text, using.version) for using in build.using}
         or (tool.default and not build.using)
     ]
-    elsewhere = [build for build in users if build.on is not None]
-    inside = tool.at == "run" or len(elsewhere) < len(users) or not users
+    away = [build for build in users if build.on is not None]
+    inside = tool.at == "run" or len(away) < len(users) or not users
     found: dict[catalog.Release, Span | None] = {}
     if inside and target.release is not None:
         found[target.release] = None
-    for build in elsewhere:
+    for build in away:
         release = target.under(build).release
         if release is not None and build.on is not None:
             found.setdefault(release, build.on.origin)
@@ -63,18 +65,29 @@ def _grounds(target: Target, tool: Toolchain) -> dict[catalog.Release, Span | No
 
 
 def _archived(tool: Toolchain, archive: Item) -> Iterator[Diagnostic]:
-    if tool.provider and tool.provider.text != "archive":
+    compiled = tool.provider is not None and tool.provider.text == "source"
+    if tool.provider and tool.provider.text not in ("archive", "source"):
         yield error(codes.PROVIDER_DISAGREES, tool.provider.origin, provider=tool.provider.text)
     scheme = archive.text.partition(":")[0].lower()
     if scheme not in ("http", "https", "pkg"):
         advice = "name its address by `https://`, or its package URL"
         yield error(codes.BAD_ADDRESS, archive.origin, scheme=scheme, advice=advice)
-    if tool.bin is None:
-        yield error(codes.TOOLCHAIN_BIN, tool.origin, name=tool.name.text, version=tool.version)
+    if not compiled:
+        if tool.bin is None:
+            yield error(codes.TOOLCHAIN_BIN, tool.origin, name=tool.name.text, version=tool.version)
+        yield from _configured(tool)
+        return
+    for keyword in ("bin", "sysroot"):
+        if (item := getattr(tool, keyword)) is not None:
+            other = "archive` without `provider source"
+            yield error(codes.ONLY_BESIDE, item.origin, keyword=keyword, other=other)
+    if tool.name.text not in elsewhere.compilable():
+        known = ", ".join(f"`{each}`" for each in elsewhere.compilable())
+        yield error(codes.NO_RECIPE, archive.origin, name=tool.name.text, known=known)
 
 
 def _plain(tool: Toolchain) -> Iterator[Diagnostic]:
-    """A tool chain without an archive has nothing of what is said of one, and comes from the distribution."""
+    """A tool chain without an archive has nothing of what is said of one."""
     given = {"sha256": tool.sha256, "inside": tool.inside, "bin": tool.bin, "sysroot": tool.sysroot}
     for keyword, item in given.items():
         if item is not None:
@@ -83,72 +96,73 @@ def _plain(tool: Toolchain) -> Iterator[Diagnostic]:
         yield error(codes.ONLY_BESIDE, tool.origin, keyword="strip", other="archive")
     if tool.provider and tool.provider.text == "archive":
         yield error(codes.TOOLCHAIN_NO_ARCHIVE, tool.provider.origin)
-    elif tool.provider and tool.provider.text != "distro":
+    elif tool.provider and tool.provider.text == "conda":
         yield error(codes.TOOLCHAIN_PROVIDER, tool.provider.origin, provider=tool.provider.text)
+    if tool.provider is None or tool.provider.text != "source":
+        yield from _configured(tool)
 
 
-def _packaged(tool: Toolchain, release: catalog.Release, on: Span | None) -> Iterator[Diagnostic]:
+def _configured(tool: Toolchain) -> Iterator[Diagnostic]:
+    if tool.configure is not None:
+        yield error(codes.ONLY_BESIDE, tool.configure.origin, keyword="configure", other="provider source")
+
+
+def _provided(tool: Toolchain, release: catalog.Release, on: Span | None) -> Iterator[Diagnostic]:
     """What is wrong with a tool chain for a release; `on` is where a build names that as its base."""
-    name = tool.name.text
-    if catalog.toolchain(name, tool.version, tool.parts, release) is not None:
+    name, version = tool.name.text, tool.version
+    wanted = tool.provider.text if tool.provider else None
+    if wanted in ("archive", "conda") or found_on(tool, release) is not None:
         return
-    where = f"{release.distribution} {release.codename}"
-    offers = catalog.toolchain_offers(name, release)
-    too_new = next(
-        (
-            each
-            for each in offers
-            if catalog.names_version(each.version, tool.version) and each.release.libc > release.libc
-        ),
-        None,
-    )
-    fitting = [each for each in offers if each.fits]
+    known = [each for each in every(name, release) if wanted in (None, each.provider)]
+    same = [each for each in known if catalog.names_version(each.version, version)]
     labels = [Label(on, "a build that works with it stands on this")] if on else []
-    if too_new is not None:
-        near = _nearest(tool.version, fitting)
+    where = f"{release.distribution} {release.codename}"
+    fitting = {each.version: each for each in known if each.fits and not each.asked_for}
+    closest = nearest(version, list(fitting), 1)
+    near = f"{name} {closest[0]}" if closest else None
+    newer = next((each for each in same if each.release is not None), None)
+    if newer is not None and newer.release is not None:
         yield error(
             codes.TOOLCHAIN_TOO_NEW,
             tool.origin,
             *labels,
-            name=name,
-            version=too_new.version,
-            other=f"{too_new.release.distribution} {too_new.release.codename}",
-            needed=_libc(too_new.release),
+            what=f"`{name} {newer.version}` of {newer.what.partition(' of ')[2]}",
+            newer=f"{newer.release.distribution} {newer.release.codename}",
+            needed=dotted(newer.release.libc),
             base=where,
-            libc=_libc(release),
-            nearest=f"{name} {near}" if near else None,
+            libc=dotted(release.libc),
+            nearest=near,
         )
-        return
-    known = ", ".join(
-        f"`{name} {each.version}`" + ("" if each.own else f" (of {each.release.codename})")
-        for each in sorted(fitting, key=lambda each: _numbers(each.version))
-    )
-    yield error(
-        codes.UNKNOWN_TOOLCHAIN_VERSION,
-        tool.origin,
-        *labels,
-        release=where,
-        name=name,
-        version=tool.version,
-        known=known or None,
-        nearest=_nearest(tool.version, fitting),
-    )
+    elif wanted is not None and wanted != "distro":
+        others = dict.fromkeys(each.provider for each in ways(name, version, release) if each.fits)
+        listed = ", ".join(f"`provider {each}`" for each in others)
+        facts = {"provider": wanted, "release": where, "name": name, "version": version}
+        at = tool.provider.origin if tool.provider else tool.origin
+        yield error(codes.PROVIDER_LACKS, at, *labels, nearest=near, others=listed or None, **facts)
+    else:
+        listed = ", ".join(map(_listed, map(fitting.__getitem__, nearest(version, list(fitting)))))
+        yield error(
+            codes.UNKNOWN_TOOLCHAIN_VERSION,
+            tool.origin,
+            *labels,
+            release=where,
+            name=name,
+            version=version,
+            known=listed or None,
+            nearest=near,
+            compiled="provider source" if any(each.asked_for for each in same) else None,
+        )
 
 
-def _libc(release: catalog.Release) -> str:
-    return ".".join(map(str, release.libc))
-
-
-def _nearest(version: str, offers: list[catalog.Offer]) -> str | None:
-    """The version that is the least away from one that cannot be had."""
-    wanted = _numbers(version)
-    found = min(
-        offers,
-        key=lambda each: [abs(a - b) for a, b in zip_longest(_numbers(each.version), wanted, fillvalue=0)],
-        default=None,
-    )
-    return found.version if found else None
-
-
-def _numbers(version: str) -> list[int]:
-    return [int(part) for part in version.split(".") if part.isdecimal()]
+def _listed(way: Way) -> str:
+    """A version, and where it is where that is not the base's own release."""
+    name, _, place = way.what.partition(" of ")
+    match way.provider:
+        case "distro" if way.reason.startswith("the base's own"):
+            return f"`{name}`"
+        case "distro":
+            return f"`{name}` (of {place.rpartition(' ')[2]})"
+        case "image":
+            return f"`{name}` (an image)"
+        case _:
+            return f"`{name}` (compiled)"

@@ -504,6 +504,27 @@ NOT_IN_REGISTRY = Code(
     label="not found",
     help=("write it as `pkg:npm/%40scope/name@1.0.0` or `pkg:pypi/name@1.0.0`",),
 )
+IMAGE_TOO_NEW = Code(
+    "E0498",
+    "image-too-new",
+    "the programs of `{reference}` need glibc {needed}, and the base has {libc}",
+    label="they would not start here",
+    help=("take a tag that is built on an older release, or a newer base",),
+)
+NO_IMAGE_FOLDER = Code(
+    "E0409",
+    "no-image-folder",
+    "`{reference}` has nothing at `{folder}`",
+    label="should lie there",
+    help=("this image is not the official one, or is built in another way than those before it",),
+)
+PROVIDER_GONE = Code(
+    "E0499",
+    "provider-gone",
+    "`{name} {version}` cannot be had from `provider {provider}` now",
+    label="there is another way",
+    help=("the next is `provider {next}`: {what}",),
+)
 
 UNREACHABLE: frozenset[Code] = frozenset(
     {NO_REGISTRY, NETWORK, TOOL_MISSING, NO_KEYRING, NO_SPACE, AS_OF_MIRROR, OTHER_ARCHITECTURE}

@@ -158,23 +158,38 @@ UNKNOWN_TOOLCHAIN_VERSION = Code(
     "nothing provides `{name} {version}` for {release}",
     label="not known for this base",
     help=(
-        "the nearest is `{name} {nearest}`; there is: {known}",
+        "`{compiled}` compiles it, which takes hours",
+        "the nearest is `{nearest}`; there is: {known}",
         "name a binary archive of it: `archive`, `sha256`, `bin`",
     ),
 )
 TOOLCHAIN_TOO_NEW = Code(
     "E0327",
     "toolchain-too-new",
-    "`{name} {version}` of {other} needs glibc {needed}, and {base} has {libc}",
+    "{what} needs glibc {needed}, and {base} has {libc}",
     label="its programs would not start here",
-    help=("write `{nearest}`, or choose {other} as base",),
+    help=("write `{nearest}`, or choose {newer} as base", "choose {newer} as base"),
 )
 TOOLCHAIN_PROVIDER = Code(
     "E0328",
     "toolchain-provider",
     "tool chains from `provider {provider}` are not supported yet",
-    label="comes from a distribution or as an archive in this version",
-    help=("leave `provider` out, or name a binary archive: `archive`, `sha256`, `bin`",),
+    label="not in this version",
+    help=("leave `provider` out: `reproc explain toolchain` shows every way that there is",),
+)
+PROVIDER_LACKS = Code(
+    "E0357",
+    "provider-lacks-version",
+    "`provider {provider}` has no `{name} {version}` for {release}",
+    label="nothing of this version there",
+    help=("the nearest that it has is `{nearest}`", "there is {others}", "leave `provider` out"),
+)
+NO_RECIPE = Code(
+    "E0363",
+    "no-build-recipe",
+    "nobody has said how `{name}` is compiled",
+    label="its source would be fetched for nothing",
+    help=("reproc compiles {known}; of others take a binary archive, or compile the code in a `build`",),
 )
 PROVIDER_DISAGREES = Code(
     "E0329",

@@ -31,6 +31,8 @@ _OPENERS: dict[bytes, Callable[[Path], IO[bytes]]] = {
     b"\xfd7z": cast("Callable[[Path], IO[bytes]]", lzma.open),
 }
 _WHITEOUT, _OPAQUE = ".wh.", ".wh..wh..opq"
+UNREADABLE = (tarfile.TarError, EOFError, UnicodeError)
+"""What reading a damaged layer raises."""
 
 
 def lock(
@@ -41,21 +43,38 @@ def lock(
 
 
 def _locked(registry: Registry, platform: str, store: Store) -> ImageBase:
+    found = obtained(registry, platform, store)
+    try:
+        rootfs = flatten(found.layers, store)
+    except UNREADABLE as trouble:
+        raise registry.trouble(f"a layer cannot be read: {trouble}") from trouble
+    size = store.place(rootfs).stat().st_size
+    return ImageBase(str(registry.reference), found.digest, rootfs, size, environment_of(found.config))
+
+
+@record
+class Obtained:
+    """An image for one platform."""
+
+    digest: str
+    """Of its manifest, `sha256:…`."""
+    config: dict[str, Any]
+    layers: list[Path]
+    """In the store, the lowest first."""
+
+
+def obtained(registry: Registry, platform: str | None, store: Store) -> Obtained:
+    """The image's layers, put into the store; raises `Problem`. A digest of its manifest needs no platform."""
     manifest, digest = _manifest(registry, platform)
     config = registry.config(_digest(manifest.get("config"), registry))
-    _check_platform(config, platform, registry)
+    if platform is not None:
+        _check_platform(config, platform, registry)
     layers = manifest.get("layers")
     if not isinstance(layers, list):
         raise registry.trouble(
             "its manifest lists no layers (an image of before 2016 has to be pushed again)"
         )
-    blobs = [registry.blob(_digest(layer, registry), store) for layer in layers]
-    try:
-        rootfs = flatten(blobs, store)
-    except (tarfile.TarError, EOFError, UnicodeError) as trouble:
-        raise registry.trouble(f"a layer cannot be read: {trouble}") from trouble
-    size = store.place(rootfs).stat().st_size
-    return ImageBase(str(registry.reference), digest, rootfs, size, environment_of(config))
+    return Obtained(digest, config, [registry.blob(_digest(layer, registry), store) for layer in layers])
 
 
 def digest(text: str, origin: Span | None, platform: str, client: Client, site: Site) -> str:
@@ -63,10 +82,10 @@ def digest(text: str, origin: Span | None, platform: str, client: Client, site: 
     return of_registry(parsed(text, origin), origin, client, site, lambda at: _manifest(at, platform)[1])
 
 
-def _manifest(registry: Registry, platform: str) -> tuple[dict[str, Any], str]:
+def _manifest(registry: Registry, platform: str | None) -> tuple[dict[str, Any], str]:
     """The manifest for a platform, which may stand behind an index, and its digest."""
     manifest, found = registry.manifest(registry.reference.what, (*INDEXES, *MANIFESTS))
-    if "manifests" in manifest:
+    if "manifests" in manifest and platform is not None:
         return registry.manifest(_of_platform(manifest, platform, registry), MANIFESTS)
     return manifest, found
 
@@ -74,7 +93,7 @@ def _manifest(registry: Registry, platform: str) -> tuple[dict[str, Any], str]:
 def fetch(base: ImageBase, platform: str, client: Client, site: Site, store: Store) -> None:
     """Puts a locked image's root file system into the store; raises `Problem`."""
     name = base.reference.partition("@")[0]
-    found = lock(f"{_untagged(name)}@{base.digest}", None, platform, client, site, store)
+    found = lock(f"{untagged(name)}@{base.digest}", None, platform, client, site, store)
     if found.rootfs != base.rootfs:
         raise problem(
             codes.DIGEST_MISMATCH,
@@ -106,7 +125,8 @@ def installed(base: ImageBase | ArchiveBase, store: Store, origin: Span | None) 
     return found
 
 
-def _untagged(name: str) -> str:
+def untagged(name: str) -> str:
+    """A reference without its tag."""
     last = name.rpartition("/")[2]
     return name[: -len(last) + last.index(":")] if ":" in last else name
 
@@ -169,19 +189,26 @@ def flatten(layers: Sequence[Path], store: Store) -> str:
 
     Entries are sorted; modes, owners, times, links and extended attributes stay as they are.
     """
+    with store.temporary() as temporary:
+        write(layers, temporary, store)
+        return store.adopt(temporary)
+
+
+def write(
+    layers: Sequence[Path], path: Path, store: Store, wanted: Callable[[str], bool] = lambda path: True
+) -> None:
+    """Writes that archive to a file, or of its paths those that are wanted."""
     with ExitStack() as stack:
         opened = [
-            stack.enter_context(tarfile.open(path, "r:*")) for path in uncompressed(layers, store, stack)
+            stack.enter_context(tarfile.open(each, "r:*")) for each in uncompressed(layers, store, stack)
         ]
         tree: dict[str, _Kept] = {}
         for number, archive in enumerate(opened):
             _apply(archive, number, tree)
-        temporary = stack.enter_context(store.temporary())
         with tarfile.open(
-            temporary, "w", format=tarfile.PAX_FORMAT, encoding="utf-8", errors="surrogateescape"
+            path, "w", format=tarfile.PAX_FORMAT, encoding="utf-8", errors="surrogateescape"
         ) as out:
-            _write(tree, opened, out)
-        return store.adopt(temporary)
+            _write({path: kept for path, kept in tree.items() if wanted(path)}, opened, out)
 
 
 def uncompressed(layers: Sequence[Path], store: Store, stack: ExitStack) -> list[Path]:

@@ -1,0 +1,249 @@
+"""Tool chains in a stage: how each gets there, and its commands under plain names."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+
+from reproc import catalog
+from reproc.catalog import elsewhere
+from reproc.catalog.elsewhere import ImageFolder, Recipe
+from reproc.check.tools import Outside, outside
+from reproc.graph import CopyKept, FromStage, Image, Run, Stage, Step
+from reproc.lock.model import ImageTree
+from reproc.lock.requests import source_layer
+from reproc.lower.environment import TOOLS as TOOLS_DIRECTORY
+from reproc.lower.plan import Shape
+from reproc.lower.work import Work
+from reproc.source import Span
+from reproc.target import quote
+from reproc.target.quoting import words
+
+ARCHIVES = "/opt/reproc/toolchains"
+"""Where tool chains lie that do not come as packages."""
+LIBRARIES = "/opt/reproc/lib"
+"""Where the shared libraries lie that their programs need instead of the base's."""
+_SOURCES = "/opt/reproc/source"
+_PLATFORMS = {
+    "linux/amd64": ("amd64", "x86_64-linux-gnu"),
+    "linux/arm64": ("arm64", "aarch64-linux-gnu"),
+}
+"""Debian's names for a platform's architecture, and for its folders (wiki.debian.org/Multiarch/Tuples)."""
+
+
+def tool_steps(work: Work, layer: str, tools: tuple[catalog.Toolchain, ...], origin: Span) -> list[Step]:
+    """What brings tool chains, and the private directories with their commands under plain names."""
+    names = ", ".join(tool.key for tool in tools)
+    steps = work.apt(layer, f"tool chain {names}", origin)
+    lines: list[str] = []
+    for tool in tools:
+        if tool.archive is not None:
+            steps.append(_brought(work, tool, origin))
+            lines += _linked_programs(tool, tool.archive)
+        else:
+            lines += _linked_commands(tool, work.target.platform)
+    lines += (line for tool in tools for line in _asked(tool))
+    return [*steps, Run(f"commands of {names}", tuple(lines), origin=origin)]
+
+
+def _brought(work: Work, tool: catalog.Toolchain, origin: Span) -> Step:
+    """The step that puts a tool chain at its place."""
+    place = f"{ARCHIVES}/{tool.key}"
+    if tool.provider == "source" or (tool.provider == "image" and work.shape is Shape.STANDALONE):
+        stage = _stage_of(work, tool)
+        return CopyKept(f"tool chain {tool.key}", stage, (place,), origin)
+    return work.unpacked(f"toolchain {tool.key}", place, origin)
+
+
+def made_stages(work: Work) -> list[Stage]:
+    """The stages in which tool chains are compiled, or taken out of an image."""
+    return [stage for each in outside(work.target) if (stage := _made(work, each)) is not None]
+
+
+def _made(work: Work, found: Outside) -> Stage | None:
+    match found.origin:
+        case ImageFolder() if work.shape is Shape.STANDALONE:
+            return _of_image(work, found, found.origin)
+        case Recipe():
+            return _compiled(work, found, found.origin)
+        case _:
+            return None
+
+
+def _stage_of(work: Work, tool: catalog.Toolchain) -> str:
+    if tool.provider == "image":
+        return f"toolchain-{tool.key}".replace(".", "-")
+    return source_layer(work.ground, tool)
+
+
+def _of_image(work: Work, found: Outside, folder: ImageFolder) -> Stage:
+    """A stage of the image itself, in which its folder gets the form that the vendored one has."""
+    tree = dict(work.plan.locked.trees)[found.key] if work.plan.locked else None
+    digest = tree.digest if isinstance(tree, ImageTree) else None
+    top, place = folder.on(work.target.platform), f"{ARCHIVES}/{found.made.key}"
+    lines = (
+        f"mkdir -p {ARCHIVES}",
+        f"cp -a {quote(top)} {quote(place)}",
+        f"find {quote(place)} -type l | while read -r link; do",
+        '    target=$(readlink "$link")',
+        '    case "$target" in',
+        f'        {quote(top)}/*) full={quote(place)}"${{target#{quote(top)}}}" ;;',
+        '        /*) rm "$link"; continue ;;',
+        '        *) full="${link%/*}/$target" ;;',
+        "    esac",
+        '    full=$(realpath -ms "$full")',
+        '    case "$full" in',
+        f"        {quote(place)}/*) ;;",
+        '        *) rm "$link"; continue ;;',
+        "    esac",
+        '    case "$target" in',
+        '        /*) ln -sfn "$(realpath -ms --relative-to="${link%/*}" "$full")" "$link" ;;',
+        "    esac",
+        "done",
+        f"chown -hR 0:0 {quote(place)}",
+        f"chmod -R u=rwX,go=rX,a-st {quote(place)}",
+    )
+    run = Run(f"tool chain {found.made.key}", lines, origin=found.tool.origin)
+    return Stage(_stage_of(work, found.made), Image(folder.reference, digest), (run,), found.tool.origin)
+
+
+def _compiled(work: Work, found: Outside, recipe: Recipe) -> Stage:
+    """A stage of the base in which the release is compiled."""
+    made, origin = found.made, found.tool.origin
+    name = _stage_of(work, made)
+    source = f"{_SOURCES}/{made.key}"
+    options = shlex.split(found.tool.configure.text) if found.tool.configure else []
+    languages = dict.fromkeys(("c", *found.tool.parts))
+    facts = {
+        "prefix": f"{ARCHIVES}/{made.key}",
+        "options": words(*options),
+        "languages": ",".join(languages),
+        "jobs": '"$(nproc)"',
+    }
+    steps = work.apt(name, f"what compiles {made.key}", origin)
+    steps.append(work.unpacked(found.key, source, origin))
+    commands = tuple(_filled(each, facts).rstrip() for each in recipe.commands)
+    steps.append(Run(f"compile {made.key}", (f"cd {source}", *commands), origin=origin))
+    return Stage(name, FromStage(work.base), tuple(steps), origin)
+
+
+def _filled(command: str, facts: dict[str, str]) -> str:
+    for name, value in facts.items():
+        command = command.replace(f"{{{name}}}", value)
+    return command
+
+
+def carried(work: Work, tools: Iterator[tuple[catalog.Toolchain, str]]) -> list[CopyKept]:
+    """What programs need of the tool chains that made them, each with the stage that it was in."""
+    steps: dict[str, CopyKept] = {}
+    for tool, stage in tools:
+        if tool.archive is not None and tool.archive.libraries is not None:
+            place = ARCHIVES if tool.archive.libraries == elsewhere.ALL else LIBRARIES
+            title = f"libraries of {tool.key}"
+            steps[tool.key] = CopyKept(title, stage, (f"{place}/{tool.key}",), work.target.origin)
+    return [steps[key] for key in sorted(steps)]
+
+
+def _linked_commands(tool: catalog.Toolchain, platform: str) -> list[str]:
+    directory = f"{TOOLS_DIRECTORY}/{tool.key}"
+    commands = [(name, _on(path, platform)) for name, path in tool.commands]
+    links = [f"ln -s {quote(path)} {quote(f'{directory}/{name}')}" for name, path in commands]
+    # so that `$GCC_HOME/bin/gcc` is there, wherever the distribution has put it
+    beside = [] if tool.home else [f"ln -s . {directory}/bin"]
+    return [f"mkdir -p {directory}", *links, *beside]
+
+
+def _on(path: str, platform: str) -> str:
+    """A path of the catalogue on a platform."""
+    name, triplet = _PLATFORMS[platform]
+    return path.replace("{architecture}", name).replace("{triplet}", triplet)
+
+
+def home(tool: catalog.Toolchain, platform: str) -> str:
+    """What `NAME_HOME` says."""
+    if tool.archive is not None:
+        return f"{ARCHIVES}/{tool.key}"
+    return _on(tool.home, platform) if tool.home else f"{TOOLS_DIRECTORY}/{tool.key}"
+
+
+def _linked_programs(tool: catalog.Toolchain, parts: catalog.Archived) -> list[str]:
+    """Lines that link an archive's programs without the prefix that names a platform (`x86_64-linux-gnu-gcc`).
+
+    A compiler gets a script that tells it where the libc is: its own, or the base's, of whose folders one for a
+    single architecture a compiler from elsewhere knows nothing (wiki.debian.org/Multiarch).
+    """
+    directory, top = f"{TOOLS_DIRECTORY}/{tool.key}", f"{ARCHIVES}/{tool.key}"
+    said = quote(f"reproc: there are no programs in `{parts.bin}` of the archive of {tool.key}")
+    rpath = f" -Wl,-rpath,{LIBRARIES}/{tool.key}" if _has_libraries(parts) else ""
+    if parts.sysroot is not None:
+        where = [f"options={quote(f'--sysroot={top}/{parts.sysroot}')}"]
+    else:
+        where = [
+            "libc=$(dirname /usr/lib/*-linux-gnu*/crt1.o)",
+            f'options="-B$libc -idirafter /usr/include/${{libc##*/}}{rpath}"',
+        ]
+    return [
+        *_own_headers(tool, top),
+        *_libraries(tool, parts, top),
+        f'if [ -z "$(find {quote(f"{top}/{parts.bin}")} -type f -perm -u=x)" ]; then',
+        f"    echo {said} >&2; exit 1",
+        "fi",
+        f"mkdir -p {directory}",
+        *(where if {name for name, _ in tool.variables} & {"CC", "CXX", "FC"} else ['options=""']),
+        f"for program in {quote(f'{top}/{parts.bin}')}/*; do",
+        "    name=${program##*/}",
+        "    name=${name#*-linux-*-}",
+        f'    rm -f "{directory}/$name"',
+        '    case "$name" in',
+        "        cc | c++ | cpp | gcc | g++ | gfortran)",
+        f'            printf \'#!/bin/sh\\nexec %s %s "$@"\\n\' "$program" "$options" > "{directory}/$name"',
+        f'            chmod 755 "{directory}/$name" ;;',
+        f'        *) ln -s "$program" "{directory}/$name" ;;',
+        "    esac",
+        "done",
+        *(
+            f"if [ ! -e {directory}/{plain} ] && [ -e {directory}/{name} ]; then "
+            f"ln -s {name} {directory}/{plain}; fi"
+            for plain, name in (("cc", "gcc"), ("c++", "g++"))
+        ),
+    ]
+
+
+def _has_libraries(parts: catalog.Archived) -> bool:
+    return parts.libraries not in (None, elsewhere.ALL)
+
+
+def _libraries(tool: catalog.Toolchain, parts: catalog.Archived, top: str) -> list[str]:
+    """Lines that put the shared libraries that programs need where these look for them."""
+    if not _has_libraries(parts):
+        return []
+    into = quote(f"{LIBRARIES}/{tool.key}")
+    return [
+        f"mkdir -p {into}",
+        f"find {quote(f'{top}/{parts.libraries}')} -maxdepth 1 -name '*.so.*' ! -name '*.py' "
+        f"-exec cp -a -t {into} {{}} +",
+    ]
+
+
+def _own_headers(tool: catalog.Toolchain, top: str) -> list[str]:
+    """Lines that remove what a GCC has copied of the headers of the libc that it was built with.
+
+    They hide those of the base's (gcc.gnu.org/bugzilla/show_bug.cgi?id=118009).
+    """
+    if tool.provider != "image" or tool.name not in ("gcc", "gfortran"):
+        return []
+    keep = " ".join(f"! -name {name}" for name in ("limits.h", "syslimits.h", "README"))
+    return [f"find {top}/lib/gcc/*/*/include-fixed -type f {keep} -delete"]
+
+
+def _asked(tool: catalog.Toolchain) -> tuple[str, ...]:
+    """Lines that end the build unless the tool says itself that it has the version it should have."""
+    if not tool.asks:
+        return ()
+    program, *options = tool.asks
+    said = quote(f"reproc: {tool.name} should be {tool.version}, and says that it is")
+    wanted = f"*{quote(f'{tool.says}{tool.version}')}[!0-9]*" if tool.says else f"{tool.version}.*"
+    return (
+        f"found=$({quote(f'{TOOLS_DIRECTORY}/{tool.key}/{program}')} {words(*options)})",
+        f'case "$found." in {wanted}) ;; *) echo {said} "$found" >&2; exit 1 ;; esac',
+    )
