@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from reproc.catalog import cuda as catalog
 from reproc.check.checked import Target
-from reproc.check.tools import tools_of
+from reproc.check.tools import found_on, tools_of
 from reproc.diagnostics import Diagnostic, Label, error
 from reproc.diagnostics.codes import image as codes
 from reproc.folder import Folder
@@ -82,7 +82,8 @@ def _compilers(target: Target, cuda: Cuda, toolkit: catalog.Toolkit) -> Iterator
     for tool in target.toolchains:
         if tool.name.text != "gcc" or catalog.number(tool.version)[: len(newest)] <= newest:
             continue
-        if f"gcc-{tool.version.partition('.')[0]}" in used:
+        found = found_on(tool, target.release) if target.release is not None else None
+        if found is not None and found.key in used:
             others = [v for v in catalog.toolkits() if _takes(v, tool.version)]
             yield error(
                 codes.CUDA_GCC,

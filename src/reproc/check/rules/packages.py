@@ -51,19 +51,28 @@ def _sources(python: Python, code: tuple[str, ...], folder: Folder) -> Iterator[
         yield error(codes.BINARY_WORDS, python.binary[0].origin, words=" ".join(words))
 
 
+def _with_python(version: str) -> Iterator[catalog.Release]:
+    """The releases that a base can be of and that package a Python."""
+    for distribution in ("debian", "ubuntu"):
+        for each in catalog.releases(distribution):
+            if catalog.names_version(each.python, version):
+                yield each
+
+
 def _environment(python: Python, release: catalog.Release | None) -> Iterator[Diagnostic]:
     if python.version is None:
         yield error(
             codes.PYTHON_VERSION_MISSING, python.origin, version=release.python if release else "3.11"
         )
     elif release is not None and not f"{release.python}.".startswith(f"{python.version}."):
-        name = f"{release.distribution} {release.codename}"
+        others = [f"`base {each.distribution} {each.codename}`" for each in _with_python(python.version)]
         yield error(
             codes.PYTHON_NOT_IN_RELEASE,
             python.origin,
-            release=name,
+            release=f"{release.distribution} {release.codename}",
             known=release.python,
             version=python.version,
+            others=" or ".join(others) or None,
         )
     for before, item in zip((None, *python.packages), python.packages, strict=False):
         yield from _requirement(item, before)

@@ -252,7 +252,10 @@ PYTHON_NOT_IN_RELEASE = Code(
     "python-not-in-release",
     "{release} packages Python {known}, not {version}",
     label="not in this release",
-    help=("write `python {known}`, or choose a base that has {version}",),
+    help=(
+        "write `python {known}`, or {others}, whose release packages {version}",
+        "write `python {known}`; no release that reproc knows packages {version}",
+    ),
 )
 BAD_REQUIREMENT = Code(
     "E0332",
