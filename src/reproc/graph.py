@@ -125,6 +125,8 @@ class CopyKept:
     stage: str
     paths: tuple[str, ...]
     origin: Span | None = field(default=None, compare=False, repr=False)
+    origins: tuple[Span, ...] = field(default=(), compare=False, repr=False)
+    """Where each path stands; none: all stand where the step does."""
 
 
 @record

@@ -28,6 +28,7 @@ from reproc.graph import (
     Variable,
     WriteFile,
 )
+from reproc.source import SourceFile, Span
 from reproc.target.backend import Feature
 from reproc.target.layers import MOST_LAYERS, depth, layers, plan_layers
 from reproc.target.legalize import legalize
@@ -117,6 +118,21 @@ def test_stages_that_others_copy_from_check_every_path_once() -> None:
         "if [ ! -e /a ]",
         "if [ -L /b ]",
         "if [ ! -e /b ]",
+    ]
+
+
+def test_what_is_kept_is_checked_at_its_own_place() -> None:
+    source = SourceFile("repro.spec", "keep /a /b\nkeep /c\n")
+    places = (Span(source, 5, 7), Span(source, 8, 10), Span(source, 16, 18))
+    kept = CopyKept("a", "first", ("/a", "/b", "/c"), places[0], places)
+    legal = legalize(graph(Stage("first", ROOTFS), Stage("image", ROOTFS, (kept,))), EVERY).value
+    assert legal is not None
+    checks = legal.graph.stages[0].steps
+    assert [each.origin for each in checks] == [*places]
+    assert [each.lines[0].split(";")[0] for each in checks if isinstance(each, Run)] == [
+        "if [ -L /a ]",
+        "if [ -L /b ]",
+        "if [ -L /c ]",
     ]
 
 

@@ -106,6 +106,8 @@ target fails { activate "echo the reason >&2; false"; test "never runs" { run "t
 target unpatched { code tool { local "src"; patch "patches/c.patch" } }
 target nothing-to-rewrite { code tool { local "src"; rewrite "not in there" "x" } }
 target no-program { code tool { local "src"; bin three.txt } }
+target nothing-kept { build b { in /opt; run "mkdir -p /opt/is"; keep /opt/is /opt/gone } }
+target link-kept { build b { in /opt; run "ln -s /opt /opt/is"; keep /opt/is } }
 """
 PATCHES = {
     "a": "diff --git a/three.txt b/three.txt\n--- a/three.txt\n+++ b/three.txt\n@@ -1,3 +1,3 @@\n one\n-two\n+zwei\n"
@@ -180,24 +182,34 @@ def test_nothing_runs_behind_an_activation_that_fails(verified: tuple[str, Rows]
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize(
-    ("target", "reason"),
+    ("target", "reason", "column"),
     [
-        ("unpatched", "patches/c.patch does not apply"),
-        ("nothing-to-rewrite", "nothing to rewrite"),
-        ("no-program", "/opt/src/tool/three.txt is no program"),
+        ("unpatched", "patches/c.patch does not apply", None),
+        ("no-program", "/opt/src/tool/three.txt is no program", None),
+        ("nothing-to-rewrite", "no text file of `/opt/src/tool` holds `not in there`", 'rewrite "not'),
+        ("nothing-kept", "`/opt/gone` is to be kept, and no command of the build has made it", "/opt/gone"),
+        ("link-kept", "`/opt/is` is to be kept, and is a symbolic link", "/opt/is }"),
     ],
 )
 def test_a_step_that_cannot_be_done_is_told_at_its_line(
-    verified: tuple[str, Rows], engine: str, target: str, reason: str
+    verified: tuple[str, Rows], engine: str, target: str, reason: str, column: str | None
 ) -> None:
+    """Of what the author's own steps print the end is shown; what ours find is an error of its own."""
     said, rows = verified
-    assert rows[target, engine]["build"]["status"] == "failed"
-    told = next(part for part in said.split("\n\n") if f"`{target}` with {engine}" in part)
-    line = next(
-        n for n, text in enumerate(SPEC.lstrip().splitlines(), 1) if text.startswith(f"target {target}")
+    row = rows[target, engine]
+    assert row["build"]["status"] == "failed"
+    sign = f"`{target}` with {engine}" if column is None else reason
+    told = next(part for part in said.split("\n\n") if sign in part)
+    number, line = next(
+        (n, text)
+        for n, text in enumerate(SPEC.lstrip().splitlines(), 1)
+        if text.startswith(f"target {target}")
     )
-    assert f"repro.spec:{line}:" in told
+    assert f"repro.spec:{number}:" in told
     assert reason in told
+    if column is not None:
+        assert reason in row["reason"]
+        assert f"repro.spec:{number}:{line.index(column) + 1}" in told
 
 
 def test_the_image_says_what_the_spec_says(verified: tuple[str, Rows], project: Path) -> None:

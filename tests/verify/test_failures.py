@@ -12,7 +12,14 @@ from reproc.record import replace
 from reproc.source import SourceFile, Span
 from reproc.verify.engines.base import Step
 from reproc.verify.engines.buildkit import BuildKitWatch
-from reproc.verify.engines.failures import StepWatch, build_failed, origin, out_of_space
+from reproc.verify.engines.failures import (
+    StepWatch,
+    build_failed,
+    by_the_spec,
+    no_space,
+    origin,
+    out_of_space,
+)
 from reproc.verify.engines.steps import Stopwatch, places_of
 from reproc.verify.plan import Recipe
 
@@ -60,9 +67,53 @@ def test_a_common_cause_gets_a_hint() -> None:
     assert said.output == "\n".join(lines)
 
 
+def test_a_machine_s_fault_is_not_the_spec_s() -> None:
+    assert not by_the_spec(no_space("docker", "building", "/var"))
+
+
 def test_no_known_cause() -> None:
     said = build_failed(recipe(), "docker", None, "a step fails", ["make: *** [all] Error 2"], Path("x.log"))
+    assert by_the_spec(said)
     assert said.help == "the whole output is in `x.log`"
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "message", "help"),
+    [
+        (
+            "reproc: /opt/a b is to be kept, but nothing made it",
+            "E0522",
+            "`/opt/a b` is to be kept, and no command of the build has made it",
+            "look where the build installs to: for `configure` that is `--prefix=/opt/a b`",
+        ),
+        (
+            "reproc: /opt/a is to be kept, but is a symbolic link to /opt/a-1",
+            "E0523",
+            "`/opt/a` is to be kept, and is a symbolic link",
+            "keep what it points at: `/opt/a-1`",
+        ),
+        (
+            'reproc: nothing to rewrite: no text file of /opt/src/a holds "/home/"x"',
+            "E0524",
+            'no text file of `/opt/src/a` holds `/home/"x`',
+            None,
+        ),
+        (
+            "reproc: gcc should be 9.3.0, and says that it is gcc (Debian 12) 12.2.0",
+            "E0525",
+            "`gcc` should be 9.3.0, and says that it is gcc (Debian 12) 12.2.0",
+            None,
+        ),
+    ],
+)
+def test_what_our_own_steps_say_is_told_by_itself(
+    line: str, code: str, message: str, help: str | None
+) -> None:
+    for engine in ("docker", "singularity"):
+        said = build_failed(recipe(), engine, ONE, "a step fails", ["before", line], Path("x.log"))
+        assert (said.code.id, said.message, said.span) == (code, message, ONE)
+        assert help is None or said.help == help
+        assert by_the_spec(said)
 
 
 def test_a_full_disk() -> None:

@@ -46,8 +46,9 @@ def kept(work: Work, name: str, stages: list[Stage]) -> CopyKept:
     build = next(each for each in work.target.builds if each.name == name)
     stage = next(each.name for each in build_stages(work.target) if build in each.builds)
     assert stage in {each.name for each in stages}, "stages come before the ones that use them"
-    origin = build.keep[0].origin
-    return CopyKept(f"kept by build {name}", stage, tuple(path.text for path in build.keep), origin)
+    places = tuple(path.origin for path in build.keep)
+    paths = tuple(path.text for path in build.keep)
+    return CopyKept(f"kept by build {name}", stage, paths, places[0], places)
 
 
 def scripts(work: Work, build: model.Build, seen: dict[str, str]) -> list[Step]:

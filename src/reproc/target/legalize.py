@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import groupby, zip_longest
 
 from reproc.diagnostics.codes.build import TOO_MANY_LAYERS
 from reproc.diagnostics.diagnostic import Outcome, error
@@ -61,26 +62,26 @@ def _with_kept_checked(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
 
     `COPY --from` follows a link that is named itself and tar does not, so such a path is refused in both.
     """
-    checks: dict[str, list[Run]] = {}
-    seen: set[tuple[str, str]] = set()
+    places: dict[str, dict[str, Span | None]] = {}
     for step in (step for stage in stages for step in stage.steps):
-        if not isinstance(step, CopyKept):
-            continue
-        new = tuple(dict.fromkeys(path for path in step.paths if (step.stage, path) not in seen))
-        seen.update((step.stage, path) for path in new)
-        if new:
-            checks.setdefault(step.stage, []).append(_kept_check(new, step.origin))
+        if isinstance(step, CopyKept):
+            for path, origin in zip_longest(step.paths, step.origins, fillvalue=step.origin):
+                places.setdefault(step.stage, {}).setdefault(str(path), origin)
+    checks = {name: [*_kept_checks(paths)] for name, paths in places.items()}
     return tuple(replace(stage, steps=(*stage.steps, *checks.get(stage.name, ()))) for stage in stages)
 
 
-def _kept_check(paths: tuple[str, ...], origin: Span | None) -> Run:
-    lines: list[str] = []
-    for path in paths:
-        link = quote(f"reproc: {path} is a symbolic link: keep what it points at")
-        nothing = quote(f"reproc: {path} is to be kept, but nothing made it")
-        lines.append(f"if [ -L {quote(path)} ]; then echo {link} >&2; exit 1; fi")
-        lines.append(f"if [ ! -e {quote(path)} ]; then echo {nothing} >&2; exit 1; fi")
-    return Run("check what is kept", tuple(lines), origin=origin)
+def _kept_checks(paths: dict[str, Span | None]) -> Iterator[Run]:
+    """A step for each place in the spec, so that what is amiss is told there."""
+    for origin, together in groupby(paths, key=lambda path: paths[path]):
+        lines: list[str] = []
+        for path in together:
+            name = quote(path)
+            link = quote(f"reproc: {path} is to be kept, but is a symbolic link to")
+            nothing = quote(f"reproc: {path} is to be kept, but nothing made it")
+            lines.append(f'if [ -L {name} ]; then echo {link} "$(readlink -m {name})" >&2; exit 1; fi')
+            lines.append(f"if [ ! -e {name} ]; then echo {nothing} >&2; exit 1; fi")
+        yield Run("check what is kept", tuple(lines), origin=origin)
 
 
 def _inlined(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:

@@ -66,14 +66,18 @@ class Tally:
 
     def tell(self, diagnostic: Diagnostic, *, lacking: bool = False) -> None:
         """Takes note of a failure: the machine's if it is `lacking`, else the spec's own."""
-        self.diagnostics.append(diagnostic)
+        self._say([diagnostic])
         self.lacking = self.lacking or lacking
         self.broken = self.broken or not lacking
         self.lost = self.lost or lacking
 
+    def _say(self, found: list[Diagnostic]) -> None:
+        """What is amiss in the spec is so in every engine, and told once."""
+        self.diagnostics += [each for each in found if each not in self.diagnostics]
+
     def add(self, other: Tally) -> None:
         """Takes over what another one has noted."""
-        self.diagnostics += other.diagnostics
+        self._say(other.diagnostics)
         self.lacking = self.lacking or other.lacking
         self.lost = self.lost or other.lost
         self.broken = self.broken or other.broken

@@ -128,3 +128,31 @@ SNAPSHOT_WITHOUT_LOCK = Code(
     label="brings them",
     help=("run `reproc lock`",),
 )
+NOTHING_KEPT = Code(
+    "E0522",
+    "kept-nothing",
+    "`{path}` is to be kept, and no command of the build has made it",
+    label="this path",
+    help=("look where the build installs to: for `configure` that is `--prefix={path}`",),
+)
+LINK_KEPT = Code(
+    "E0523",
+    "kept-link",
+    "`{path}` is to be kept, and is a symbolic link",
+    label="this path",
+    help=("keep what it points at: `{aim}`",),
+)
+NOTHING_REWRITTEN = Code(
+    "E0524",
+    "rewrites-nothing",
+    "no text file of `{root}` holds `{old}`",
+    label="this is to be replaced",
+    help=("leave the line out if the path is gone in this version; letter case and a trailing `/` count",),
+)
+OTHER_VERSION = Code(
+    "E0525",
+    "other-version",
+    "`{tool}` should be {wanted}, and says that it is {said}",
+    label="this tool chain",
+    help=("write the version that it has, or name another archive",),
+)

@@ -30,7 +30,7 @@ from reproc.verify.engines.base import (
 )
 from reproc.verify.engines.buildkit import BuildKitWatch
 from reproc.verify.engines.containers import Containers, Lost, Refused, connect, translated
-from reproc.verify.engines.failures import build_failed, no_space, origin, out_of_space
+from reproc.verify.engines.failures import build_failed, by_the_spec, no_space, origin, out_of_space
 from reproc.verify.plan import Recipe
 from reproc.verify.process import Log, follow
 from reproc.verify.tree import Tree
@@ -154,7 +154,7 @@ class DockerEngine:
                 path.unlink(missing_ok=True)
         seconds = time.monotonic() - began
         if isinstance(result, Diagnostic):
-            return BuildFailed(result, seconds, lacking=result.code is not codes.BUILD_FAILED)
+            return BuildFailed(result, seconds, lacking=not by_the_spec(result))
         image, digest, size, steps = result
         store = next((each for each in self._probe.details if each.name == "image store"), None)
         notes = (store.text,) if store and not store.good else ()

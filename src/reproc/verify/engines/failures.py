@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from reproc.diagnostics import Diagnostic, error
+from reproc.diagnostics.codes import build
 from reproc.diagnostics.codes import verify as codes
 from reproc.source import Span
 from reproc.verify.hints import hint
@@ -19,6 +20,23 @@ TAIL = 40
 
 _MARKER = re.compile(r"==> reproc step ([0-9]{1,7}): (.*)")
 _NO_SPACE = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
+
+_OWN = (
+    (build.NOTHING_KEPT, re.compile(r"reproc: (?P<path>/.*) is to be kept, but nothing made it$")),
+    (
+        build.LINK_KEPT,
+        re.compile(r"reproc: (?P<path>/.*) is to be kept, but is a symbolic link to (?P<aim>.*)$"),
+    ),
+    (
+        build.NOTHING_REWRITTEN,
+        re.compile(r'reproc: nothing to rewrite: no text file of (?P<root>/.*?) holds "(?P<old>.*)"$'),
+    ),
+    (
+        build.OTHER_VERSION,
+        re.compile(r"reproc: (?P<tool>\S+) should be (?P<wanted>\S+), and says that it is (?P<said>.*)$"),
+    ),
+)
+"""What steps that are not the author's print before they fail."""
 
 
 @dataclass
@@ -63,11 +81,22 @@ def no_space(engine: str, doing: str, place: Path | str) -> Diagnostic:
     return error(codes.NO_SPACE, None, engine=engine, doing=doing, place=place)
 
 
+def by_the_spec(failure: Diagnostic) -> bool:
+    """Whether it is the spec's fault that a build failed, and not the machine's."""
+    return failure.code in (codes.BUILD_FAILED, *(code for code, _ in _OWN))
+
+
 def build_failed(
     recipe: Recipe, engine: str, span: Span | None, failure: str, lines: Sequence[str], log: Path
 ) -> Diagnostic:
-    """A step that failed, with the end of its output and a hint where the cause is a common one."""
+    """A step that failed, with the end of its output and a hint where the cause is a common one.
+
+    Where one of our own steps says what is amiss, that is told by itself.
+    """
     shown = list(lines)[-TAIL:]
+    for code, sign in _OWN:
+        if match := next((match for line in shown if (match := sign.search(line))), None):
+            return error(code, span, **match.groupdict())
     return error(
         codes.BUILD_FAILED,
         span,

@@ -30,7 +30,14 @@ from reproc.verify.engines.base import (
 )
 from reproc.verify.engines.containers import Containers, Lost, connect
 from reproc.verify.engines.docker import network_options, numbers
-from reproc.verify.engines.failures import StepWatch, build_failed, no_space, origin, out_of_space
+from reproc.verify.engines.failures import (
+    StepWatch,
+    build_failed,
+    by_the_spec,
+    no_space,
+    origin,
+    out_of_space,
+)
 from reproc.verify.plan import Recipe
 from reproc.verify.process import Log, die_with_parent, follow, stop
 from reproc.verify.tree import Tree
@@ -102,7 +109,7 @@ class PodmanEngine:
             identity.unlink(missing_ok=True)
         seconds = time.monotonic() - began
         if isinstance(result, Diagnostic):
-            return BuildFailed(result, seconds, lacking=result.code is not codes.BUILD_FAILED)
+            return BuildFailed(result, seconds, lacking=not by_the_spec(result))
         return Built(result, _inspected(result, "Digest"), seconds)
 
     def _build(

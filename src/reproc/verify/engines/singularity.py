@@ -40,7 +40,15 @@ from reproc.verify.engines.base import (
     Step,
 )
 from reproc.verify.engines.cuts import Cuts
-from reproc.verify.engines.failures import TAIL, StepWatch, build_failed, no_space, origin, out_of_space
+from reproc.verify.engines.failures import (
+    TAIL,
+    StepWatch,
+    build_failed,
+    by_the_spec,
+    no_space,
+    origin,
+    out_of_space,
+)
 from reproc.verify.engines.steps import Stopwatch, step_at
 from reproc.verify.launcher import CANNOT, MARK
 from reproc.verify.plan import Recipe
@@ -131,7 +139,7 @@ class SingularityEngine:
                 (recipe.context / INPUTS / CUTS).rmdir()
         seconds = time.monotonic() - began
         if isinstance(result, Diagnostic):
-            return BuildFailed(result, seconds, lacking=result.code is not codes.BUILD_FAILED)
+            return BuildFailed(result, seconds, lacking=not by_the_spec(result))
         path, digest, steps = result
         notes = () if self.sandbox.root else ("the network was not cut off while building",)
         return Built(str(path), digest, seconds, notes, path.stat().st_size, steps)
