@@ -23,6 +23,10 @@ target cluster {
     cuda     12.4 { arch sm_80..sm_90; driver >=550 }
     backends singularity
 }
+
+target old { without avx; cuda 12.4; rocm 6.0 }
+
+test "x" { on cluster; run "true" }
 """
 
 
@@ -32,30 +36,48 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_line_for_each_target(reproc: Reproc, folder: Path) -> None:
+SHOWN = """\
+laptop   docker, singularity on debian bookworm
+         processor  x86-64-v2 (linux/amd64)
+cluster  singularity on debian bookworm, extends laptop
+         processor  x86-64-v2 (linux/amd64)
+         GPU        CUDA 12.4 for sm_80..sm_90, driver 550 or newer
+old      docker, singularity on debian bookworm
+         processor  any without avx (linux/amd64)
+         GPU        CUDA 12.4, driver 525.60.13 or newer
+         GPU        ROCm 6.0
+"""
+
+
+def test_what_each_target_promises(reproc: Reproc, folder: Path) -> None:
     done = reproc("targets", cwd=folder)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == [
-        "laptop   docker singularity  on debian bookworm  for linux/amd64, x86-64-v2",
-        "cluster  singularity  on debian bookworm  for linux/amd64, x86-64-v2, CUDA 12.4 (sm_80..sm_90; driver >=550)"
-        "  extends laptop",
+    assert done.stdout == SHOWN
+
+
+def test_tests_are_those_of_the_target(reproc: Reproc, folder: Path) -> None:
+    found = json.loads(reproc("targets", "--json", cwd=folder).stdout)
+    assert {each["name"]: each["tests"] for each in found} == {"laptop": [], "cluster": ["x"], "old": []}
+    assert found[1]["hardware"] == [
+        "x86-64-v2 (linux/amd64)",
+        "CUDA 12.4 for sm_80..sm_90, driver 550 or newer",
     ]
 
 
 def test_here_says_why_not(reproc: Reproc, folder: Path) -> None:
     done = reproc("targets", "--here", "--json", cwd=folder, env={"PATH": "/nonexistent"})
     assert done.returncode == 0, done.stderr
-    laptop, cluster = json.loads(done.stdout)
+    laptop, cluster, _ = json.loads(done.stdout)
     assert laptop["here"]["why_not"][-1] == "no engine for docker or singularity is here"
     assert cluster["here"]["why_not"][-1] == "no engine for singularity is here"
     assert cluster["here"]["runs"] is False
     assert (
-        "does not run here: no engine"
+        "not here   no engine for docker or singularity is here"
         in reproc("targets", "--here", cwd=folder, env={"PATH": "/nonexistent", "DOCKER_HOST": ""}).stdout
     )
 
 
 @pytest.mark.engines("singularity")
 def test_here_names_the_engines(reproc: Reproc, folder: Path) -> None:
-    (laptop, _) = json.loads(reproc("targets", "--here", "--json", cwd=folder).stdout)
+    (laptop, *_) = json.loads(reproc("targets", "--here", "--json", cwd=folder).stdout)
     assert any(each.startswith("apptainer ") for each in laptop["here"]["engines"])

@@ -36,6 +36,12 @@ def toolkit(version: str) -> Toolkit | None:
     return Toolkit(minor, row["gcc"], family or row["driver"])
 
 
+def oldest_driver(version: str, named: object | None) -> str | None:
+    """The oldest driver for what a version of CUDA makes: the one that is named, `>=550`, else that version's."""
+    known = toolkit(version)
+    return str(named).removeprefix(">=") if named else known.driver if known else None
+
+
 def toolkits() -> tuple[str, ...]:
     """Every known version, oldest first."""
     return tuple(_table()["toolkits"])

@@ -72,8 +72,7 @@ class Host:
         if self.driver is None:
             yield "no NVIDIA GPU is here"
             return
-        toolkit = toolkits.toolkit(cuda.version)
-        oldest = cuda.driver.text.removeprefix(">=") if cuda.driver else toolkit.driver if toolkit else None
+        oldest = toolkits.oldest_driver(cuda.version, cuda.driver)
         if oldest and toolkits.number(self.driver) < toolkits.number(oldest):
             yield (
                 f"the NVIDIA driver here is {self.driver}, and CUDA {cuda.version} needs {oldest} or newer: "

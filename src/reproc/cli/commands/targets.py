@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
 from reproc import pipeline
-from reproc.catalog import processors
+from reproc.catalog import cuda, processors
 from reproc.check import Target
 from reproc.cli.arguments import Parser, spec_path
 from reproc.cli.console import Console
@@ -33,7 +33,7 @@ def parser() -> Parser:
 
 
 def run(options: Namespace, console: Console) -> int:
-    """Prints a line for each target; its name is the first word."""
+    """Prints a few lines for each target; the first begins with its name, the others with a blank."""
     path = spec_path(options.spec)
     outcome = pipeline.checked(path, path.as_posix())
     console.show(outcome.diagnostics)
@@ -48,12 +48,11 @@ def run(options: Namespace, console: Console) -> int:
         return DONE
     width = max(len(target.name) for target in spec.targets)
     for target in spec.targets:
-        extends = f"  extends {target.extends}" if target.extends else ""
-        line = f"{target.name:<{width}}  {' '.join(target.backends)}  on {_base(target)}"
-        print(f"{line}  for {', '.join(_promises(target))}{extends}")
-        if here is not None:
-            for told in _told(*here[target.name]):
-                print(f"{'':<{width}}  {told}")
+        extends = f", extends {target.extends}" if target.extends else ""
+        print(f"{target.name:<{width}}  {', '.join(target.backends)} on {_base(target)}{extends}")
+        rows = [*_promises(target), *(_told(*here[target.name]) if here is not None else ())]
+        for about, told in rows:
+            print(f"{'':<{width}}  {about:<9}  {told}")
     return DONE
 
 
@@ -61,22 +60,24 @@ def _base(target: Target) -> str:
     return f"{target.base.kind} {target.base.name}"
 
 
-def _promises(target: Target) -> list[str]:
-    """The hardware that a target is made for."""
-    words = [target.platform]
-    if target.cpu:
-        level = processors.level(target.cpu.text)
-        words.append(processors.written(level.name) if level else target.cpu.text)
-    if target.without:
-        words.append(f"without {' '.join(item.text for item in target.without)}")
+def _promises(target: Target) -> list[tuple[str, str]]:
+    """The hardware that a target is made for: of what, and which."""
+    found = [("processor", _processor(target))]
     if target.cuda:
-        arch = " ".join(item.text for item in target.cuda.arch)
-        driver = f"driver {target.cuda.driver.text}" if target.cuda.driver else ""
-        more = "; ".join(filter(None, (arch, driver)))
-        words.append(f"CUDA {target.cuda.version}{f' ({more})' if more else ''}")
+        arch = f" for {' '.join(item.text for item in target.cuda.arch)}" if target.cuda.arch else ""
+        oldest = cuda.oldest_driver(target.cuda.version, target.cuda.driver)
+        driver = f", driver {oldest} or newer" if oldest else ""
+        found.append(("GPU", f"CUDA {target.cuda.version}{arch}{driver}"))
     if target.rocm:
-        words.append(f"ROCm {target.rocm.version}")
-    return words
+        found.append(("GPU", f"ROCm {target.rocm.version}"))
+    return found
+
+
+def _processor(target: Target) -> str:
+    level = processors.level(target.cpu.text) if target.cpu else None
+    without = f" without {' '.join(item.text for item in target.without)}" if target.without else ""
+    name = processors.written(level.name) if level else "any"
+    return f"{name}{without} ({target.platform})"
 
 
 def _here(targets: tuple[Target, ...]) -> Here:
@@ -110,10 +111,10 @@ def _named(probe: Probe) -> str:
     return version if version[:1].isalpha() else f"{probe.engine} {version}".strip()
 
 
-def _told(engines: tuple[str, ...], why: tuple[str, ...]) -> list[str]:
+def _told(engines: tuple[str, ...], why: tuple[str, ...]) -> list[tuple[str, str]]:
     if not why:
-        return [f"runs here with {', '.join(engines)}"]
-    return [f"does not run here: {each}" for each in why]
+        return [("here", f"runs with {', '.join(engines)}")]
+    return [("not here", each) for each in why]
 
 
 def _facts(target: Target, here: Here | None) -> dict[str, object]:
@@ -123,9 +124,13 @@ def _facts(target: Target, here: Here | None) -> dict[str, object]:
         "backends": list(target.backends),
         "base": _base(target),
         "platform": target.platform,
-        "hardware": _promises(target)[1:],
+        "hardware": [told for _, told in _promises(target)],
         "apps": [app.name for app in target.apps],
-        "tests": [test.name for test in target.tests],
+        "tests": [
+            test.name
+            for test in target.tests
+            if not test.on or target.name in {item.text for item in test.on}
+        ],
     }
     if here is not None:
         engines, why = here[target.name]
