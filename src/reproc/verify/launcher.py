@@ -157,7 +157,7 @@ def _change_root(root: str) -> None:
 
 
 def _execute(request: dict[str, Any]) -> NoReturn:
-    os.umask(0o022)
+    os.umask(request["umask"])
     _change_root(request["root"])
     uid, gid = request["uid"], request["gid"]
     if not request["single"]:
@@ -193,6 +193,7 @@ def _first_process(request: dict[str, Any]) -> int:
 def _keeper(request: dict[str, Any], parent: int, ready: int, mapped: int) -> int:
     """Enters the new namespaces, arranges them and waits for their first process."""
     flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | (0 if request["network"] else CLONE_NEWNET)
+    flags |= CLONE_NEWUTS if request["hostname"] else 0
     _checked("unshare", _libc.unshare(flags))
     os.write(ready, b"x")
     os.close(ready)
@@ -204,6 +205,8 @@ def _keeper(request: dict[str, Any], parent: int, ready: int, mapped: int) -> in
     _die_with_parent(parent)  # again: a change of ids withdraws the wish
     if not request["network"]:
         _loopback_up()
+    if request["hostname"]:
+        socket.sethostname(request["hostname"])
     _arrange(request)
     _emulate(request)
     here = os.getpid()

@@ -60,6 +60,8 @@ class Recipe:
     """Whether everything from outside lies in the folder `inputs` of the context."""
     access: Access | None = None
     """Only for a recipe that fetches by itself."""
+    elsewhere: bool = False
+    """Whether to build under other circumstances than usual, as far as the engine can."""
     inputs: tuple[tuple[str, str], ...] | None = None
     """Path below `inputs` and sha256 of all that it reads; None: that is not known beforehand."""
 

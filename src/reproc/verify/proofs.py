@@ -24,7 +24,7 @@ from reproc.verify.plan import Recipe, TargetPlan
 from reproc.verify.report import AuditReport, Finding, Package, RebuildReport, Status, TestReport
 from reproc.version import VERSION
 
-_SCHEME = 1
+_SCHEME = 2
 """Of the file and of what goes into its digests."""
 _DAMAGED = (KeyError, TypeError, ValueError, AttributeError)
 _CHANGING = ("gpu", "mpi", "network")
@@ -144,7 +144,8 @@ class Proofs:
         """A second build that gave the same bytes."""
         with suppress(*_DAMAGED):
             what, since = self._shown(key)
-            return RebuildReport(what["level"], what["digest"], what["seconds"], since=since)
+            known = {name: what[name] for name in ("level", "digest", "seconds")}
+            return RebuildReport(**known, varied=tuple(what["varied"]), since=since)
         return None
 
     def packages(self, key: str | None) -> tuple[Package, ...] | None:

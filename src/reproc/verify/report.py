@@ -114,6 +114,8 @@ class RebuildReport:
     """How many things differ."""
     differences: tuple[DifferenceReport, ...] = ()
     """The first of them."""
+    varied: tuple[str, ...] = ()
+    """Which circumstances the steps of the second build really saw changed."""
     since: str | None = None
     """When an earlier run showed it, if this one did not do it again: nothing had changed."""
 
@@ -316,6 +318,7 @@ def _rebuild(rebuild: RebuildReport | None) -> dict[str, Any] | None:
         "since": rebuild.since,
         "digest": rebuild.digest,
         "seconds": round(rebuild.seconds, 3),
+        "varied": list(rebuild.varied),
         "count": rebuild.count,
         "differences": [_difference(each) for each in rebuild.differences],
     }

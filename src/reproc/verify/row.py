@@ -18,6 +18,7 @@ from reproc.record import replace
 from reproc.verify import contract, proofs
 from reproc.verify.audits import audits
 from reproc.verify.audits.image import Image, Unreadable
+from reproc.verify.circumstances import elsewhere
 from reproc.verify.emulation import Unsuited
 from reproc.verify.engines.base import BuildFailed, Built, CommandResult, Engine, Probe, RunFailed
 from reproc.verify.judge import judge
@@ -38,7 +39,7 @@ from reproc.verify.report import (
     TestReport,
     summed,
 )
-from reproc.verify.sameness import Unseen, elsewhere, rebuilt
+from reproc.verify.sameness import Unseen, rebuilt
 from reproc.verify.workspace import Workspace, remove_tree
 
 _TAIL = 40

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from reproc.diagnostics import Diagnostic
 from reproc.record import record, replace
 from reproc.verify.engines.base import Built, Engine
-from reproc.verify.plan import Recipe
 from reproc.verify.report import DifferenceReport, RebuildReport
 from reproc.verify.suspects import suspect
 from reproc.verify.tree import Comparison, Difference, Tree, compare
@@ -101,46 +96,15 @@ def _reported(
 # ------------------------------------------------------------------------------------------- two builds
 
 
-@contextmanager
-def elsewhere(recipe: Recipe, folder: Path) -> Iterator[Recipe]:
-    """The same recipe for a build under other circumstances: another path, one processor, another umask.
-
-    The clock moves on by itself, and nothing of a cache is used.
-    """
-    context = folder / "another place" / "context"
-    context.parent.mkdir(parents=True)
-    shutil.copytree(recipe.context, context, symlinks=True, copy_function=_link)
-    umask, processors = os.umask(0o077), os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {min(processors)})
-    try:
-        yield replace(
-            recipe,
-            target=f"{recipe.target}-rebuild",
-            tag=f"{recipe.tag}-rebuild",
-            context=context,
-            file=context / recipe.file.relative_to(recipe.context),
-        )
-    finally:
-        os.sched_setaffinity(0, processors)
-        os.umask(umask)
-        remove_tree(context.parent)
-
-
-def _link(source: str, destination: str) -> None:
-    try:
-        os.link(source, destination)
-    except OSError:  # another file system, or one without hard links
-        shutil.copy2(source, destination)
-
-
 def rebuilt(engine: Engine, first: Built, second: Built, folder: Path) -> RebuildReport:
     """How far the second build gives what the first one gave; raises `Unseen`."""
+    found = RebuildReport("R3", second.digest, second.seconds, varied=second.varied)
     if first.digest is not None and first.digest == second.digest:
-        return RebuildReport("R3", second.digest, second.seconds)
+        return found
     trees = [tree_of(engine, each.image) for each in (first, second)]
     comparison = compare(*trees)
     if comparison.same:
-        return RebuildReport("R2", second.digest, second.seconds)
+        return replace(found, level="R2")
     sides = Side(engine, first.image, "the first build"), Side(engine, second.image, "the second")
     differences = explained(comparison, *sides, folder / "contents")
     ours, theirs = (
@@ -148,7 +112,7 @@ def rebuilt(engine: Engine, first: Built, second: Built, folder: Path) -> Rebuil
         for each, tree in zip((first, second), trees, strict=True)
     )
     level = "R1" if ours == theirs else "R0"
-    return RebuildReport(level, second.digest, second.seconds, len(comparison.differences), differences)
+    return replace(found, level=level, count=len(comparison.differences), differences=differences)
 
 
 def _packages(engine: Engine, image: str, tree: Tree, folder: Path) -> frozenset[str]:

@@ -103,10 +103,13 @@ class Sandbox:
         folders: Sequence[Owned] = (),
         root: str = "/",
         interpreter: Interpreter | None = None,
+        hostname: str | None = None,
+        umask: int = 0o022,
     ) -> list[str]:
         """The command line that runs `arguments` inside; its environment is the child's own.
 
         Another `root` is a mount point among `mounts`, which gets read-only; all targets are seen from outside.
+        Without a `hostname` it is the machine's.
         """
         request: dict[str, Any] = {
             "parent": os.getpid(),
@@ -119,6 +122,8 @@ class Sandbox:
             "network": network,
             "root": root,
             "interpreter": interpreter and {"place": interpreter.place, "rule": interpreter.rule},
+            "hostname": hostname,
+            "umask": umask,
             "workdir": workdir,
             "mounts": [_mount(each) for each in mounts],
             "folders": [

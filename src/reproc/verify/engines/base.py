@@ -64,6 +64,8 @@ class Built:
     """Bytes of the SIF, or of the image as an archive."""
     steps: tuple[Step, ...] = ()
     """In the order of the recipe; empty where an engine does not tell them apart."""
+    varied: tuple[str, ...] = ()
+    """Of a build elsewhere: which circumstances (`circumstances.py`) its steps really saw changed."""
 
 
 @record

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 from reproc.diagnostics import Diagnostic, error
 from reproc.diagnostics.codes import verify as codes
 from reproc.progress import Progress
+from reproc.verify.circumstances import HOSTNAME, several_processors
 from reproc.verify.engines.base import (
     BuildFailed,
     BuildResult,
@@ -29,6 +30,7 @@ from reproc.verify.engines.base import (
     Step,
 )
 from reproc.verify.engines.buildkit import BuildKitWatch
+from reproc.verify.engines.cgroup import Group, one_processor
 from reproc.verify.engines.containers import Containers, Lost, Refused, connect, translated
 from reproc.verify.engines.failures import build_failed, by_the_spec, no_space, origin, out_of_space
 from reproc.verify.plan import Recipe
@@ -141,8 +143,10 @@ class DockerEngine:
         self._workspace.temporary.mkdir(parents=True, exist_ok=True)
         archive = self._workspace.temporary / f"docker-{recipe.target}.tar"
         metadata = self._workspace.temporary / f"docker-{recipe.target}.json"
+        group = None
         try:
-            result = self._build(recipe, progress, log, archive, metadata, cache)
+            with self._group() if recipe.elsewhere else nullcontext() as group:
+                result = self._build(recipe, progress, log, archive, metadata, cache, group)
         except Lost:
             result = self._lost(recipe)
         except Refused as failure:
@@ -158,14 +162,31 @@ class DockerEngine:
         image, digest, size, steps = result
         store = next((each for each in self._probe.details if each.name == "image store"), None)
         notes = (store.text,) if store and not store.good else ()
-        return Built(image, digest, seconds, notes, size, steps)
+        processors = ("processors",) if group is not None and group.used else ()
+        varied = ("clock", "hostname", *processors) if recipe.elsewhere else ()
+        return Built(image, digest, seconds, notes, size, steps, varied)
+
+    def _group(self) -> AbstractContextManager[Group | None]:
+        """A group that leaves the steps of a build one processor, where there can be one."""
+        local = self._address.startswith("unix://") and os.geteuid() == 0
+        with suppress(Lost, Refused), translated():
+            if local and several_processors() and self._client.info().get("CgroupDriver") == "cgroupfs":
+                return one_processor(self._workspace.run_id)
+        return nullcontext()
 
     def _build(
-        self, recipe: Recipe, progress: Progress, log: Path, archive: Path, metadata: Path, cache: bool
+        self,
+        recipe: Recipe,
+        progress: Progress,
+        log: Path,
+        archive: Path,
+        metadata: Path,
+        cache: bool,
+        group: Group | None,
     ) -> tuple[str, str | None, int | None, tuple[Step, ...]] | Diagnostic:
         with Log(log) as file:
             watch = BuildKitWatch(progress.note, lambda text: file.write(text + "\n"))
-            arguments = self._arguments(recipe, archive, metadata, cache)
+            arguments = self._arguments(recipe, archive, metadata, cache, group)
             environment = {**self._environment, "SOURCE_DATE_EPOCH": str(recipe.epoch)}
             code = follow(arguments, watch.read, environment=environment, folder=recipe.context)
         if code != 0:
@@ -187,11 +208,17 @@ class DockerEngine:
         assert self._containers is not None
         return self._client
 
-    def _arguments(self, recipe: Recipe, archive: Path, metadata: Path, cache: bool) -> list[str]:
+    def _arguments(
+        self, recipe: Recipe, archive: Path, metadata: Path, cache: bool, group: Group | None
+    ) -> list[str]:
         arguments = ["docker", "buildx", "build", "--progress=rawjson", "--provenance=false", "--sbom=false"]
         arguments += network_options(recipe)
         if not cache:
             arguments.append("--no-cache")
+        if recipe.elsewhere:  # BuildKit keeps this argument out of the image's history
+            arguments.append(f"--build-arg=BUILDKIT_SANDBOX_HOSTNAME={HOSTNAME}")
+        if group is not None:
+            arguments.append(f"--cgroup-parent={group.name}")
         arguments += [f"--platform={recipe.platform}", f"--build-arg=SOURCE_DATE_EPOCH={recipe.epoch}"]
         arguments += [f"--tag={recipe.tag}", f"--file={recipe.file}", f"--metadata-file={metadata}"]
         # a comma or a quote in the path would end the value: it is one row of CSV

@@ -26,6 +26,7 @@ from reproc.graph import CUTS, INPUTS, MOUNT
 from reproc.progress import Progress
 from reproc.record import replace
 from reproc.verify import contract, sif
+from reproc.verify.circumstances import HOSTNAME, UMASK, several_processors
 from reproc.verify.engines import apptainer
 from reproc.verify.engines.base import (
     BuildFailed,
@@ -142,7 +143,14 @@ class SingularityEngine:
             return BuildFailed(result, seconds, lacking=not by_the_spec(result))
         path, digest, steps = result
         notes = () if self.sandbox.root else ("the network was not cut off while building",)
-        return Built(str(path), digest, seconds, notes, path.stat().st_size, steps)
+        return Built(str(path), digest, seconds, notes, path.stat().st_size, steps, self._varied(recipe))
+
+    def _varied(self, recipe: Recipe) -> tuple[str, ...]:
+        """Without namespaces of our own only what every process inherits or sees differs."""
+        if not recipe.elsewhere:
+            return ()
+        apart = ("hostname",) if self.sandbox.root else ("path",)
+        return ("clock", *apart, *(("processors",) if several_processors() else ()))
 
     def _build(
         self, recipe: Recipe, progress: Progress, log: Path, folder: Path, cache: bool
@@ -213,7 +221,13 @@ class SingularityEngine:
         if cache and recipe.vendored and self._cuts.offer(recipe.file):
             mounts.append(Bind(self._cuts.folder, str(context / INPUTS / CUTS), make=True))
         inside = self.sandbox.argv(
-            ids, arguments, network=recipe.network, workdir=str(context), mounts=mounts
+            ids,
+            arguments,
+            network=recipe.network,
+            workdir=str(context),
+            mounts=mounts,
+            hostname=HOSTNAME if recipe.elsewhere else None,
+            umask=UMASK if recipe.elsewhere else 0o022,
         )
         return inside, recipe.context, environment
 

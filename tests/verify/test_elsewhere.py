@@ -1,0 +1,55 @@
+"""A second build is really elsewhere: each circumstance is measured by the steps themselves."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from conftest import PROGRAMS, write_recipe, write_rootfs
+
+from reproc.progress import Silent
+from reproc.verify.circumstances import elsewhere
+from reproc.verify.engines.base import Built, Engine
+from reproc.verify.sameness import rebuilt
+from reproc.verify.workspace import Workspace
+
+STEP = "cd /opt\ndate +%s > clock\nhostname > hostname\nnproc > processors"
+SETUP = """\
+    umask > "$APPTAINER_ROOTFS/opt/umask"
+    pwd > "$APPTAINER_ROOTFS/opt/path"
+
+%environment"""
+"""What a Dockerfile has no place for: commands outside of the image."""
+
+
+def test_every_circumstance_is_another_one(
+    engine: Engine, engine_name: str, workspace: Workspace, tmp_path: Path
+) -> None:
+    write_rootfs(tmp_path / "rootfs.tar", [*PROGRAMS, "date", "hostname", "nproc"])
+    recipe = write_recipe(tmp_path / "context", tmp_path / "rootfs.tar", engine_name, [STEP], "cpu")
+    recipe.file.write_text(recipe.file.read_text().replace("%environment", SETUP.lstrip(), 1))
+    here = engine.build(recipe, Silent(), tmp_path / "x.log")
+    with elsewhere(recipe, workspace.temporary / "rebuild") as other:
+        assert other.context != recipe.context
+        there = engine.build(other, Silent(), tmp_path / "y.log", cache=False)
+    assert isinstance(here, Built) and isinstance(there, Built), (here, there)
+    found = rebuilt(engine, here, there, workspace.temporary / "rebuild")
+    seen = [content(engine, built, tmp_path / name) for name, built in (("1", here), ("2", there))]
+    engine.remove(there, other)
+    differing = {name for name in seen[0] if seen[0][name] != seen[1][name]}
+    assert differing == set(there.varied) and here.varied == ()
+    assert (found.level, set(found.varied)) == ("R1", differing)
+    assert {each.path for each in found.differences} == {f"/opt/{name}" for name in differing}
+    assert {"clock", "hostname"} <= differing and seen[1]["hostname"] == "elsewhere"
+    if len(os.sched_getaffinity(0)) > 1 and (engine_name == "singularity" or os.geteuid() == 0):
+        assert seen[1]["processors"] == "1"
+    if engine_name == "singularity":
+        assert (seen[1]["umask"], seen[1]["path"]) == ("0002", "/mnt/context"), "kept from every build"
+    assert not list(Path("/sys/fs/cgroup").glob(f"**/reproc-{workspace.run_id}"))
+
+
+def content(engine: Engine, built: Built, folder: Path) -> dict[str, str]:
+    """What the steps have noted down."""
+    folder.mkdir()
+    assert engine.copy_out(built.image, ["/opt"], folder) is None
+    return {path.name: path.read_text().strip() for path in (folder / "opt").iterdir()}
