@@ -37,7 +37,7 @@ MakeGraph = Callable[..., BuildGraph]
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("base") / "base.tar"
-    more = ("chown", "ln", "mktemp", "mv", "sha256sum", "rmdir")
+    more = ("mktemp", "mv", "sha256sum", "rmdir")
     write_rootfs(path, [*PROGRAMS, *more])
     return path
 

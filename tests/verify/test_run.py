@@ -306,6 +306,17 @@ def test_images_of_two_engines_are_compared(go: Go) -> None:
     assert report.exit_code == 0
 
 
+def test_owners_that_one_engine_flattens_are_told(go: Go) -> None:
+    engines = FakeEngine("docker"), FakeEngine("singularity")
+    entry = Entry(Kind.FOLDER, 0o755, 7, 8)
+    engines[0].trees["docker-a"] = {"opt": entry, "usr": Entry(Kind.FOLDER, 0o755, 0, 0)}
+    engines[1].trees["singularity-a"] = {name: Entry(Kind.FOLDER, 0o755, 0, 0) for name in ("opt", "usr")}
+    report = go(list(engines))
+    assert (report.targets[0].same_tree, report.targets[0].flattened) == (True, True)
+    assert report.document({}, None)["targets"][0]["owners_flattened"] is True
+    assert "a, note: an image gives every file to root" in table(report)
+
+
 def test_one_engine_has_nothing_to_be_compared_with(go: Go) -> None:
     assert [target.same_tree for target in go([FakeEngine("docker")]).targets] == [None, None]
 

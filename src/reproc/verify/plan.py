@@ -120,5 +120,7 @@ class Options:
     """Whether every test runs once more on the oldest processor that its target allows."""
     jobs: int = 1
     """`-j`: how many targets and engines at a time."""
+    convert: tuple[str, ...] = ()
+    """`--convert`: on which ways Docker's images are made into SIFs, too (`conversion.py`)."""
     rebuild: bool = False
     """Whether to build a second time and say how far that gives the same."""

@@ -156,10 +156,11 @@ class Proofs:
             return tuple(Package(**{**row, **{each: tuple(row[each]) for each in lists}}) for row in rows)
         return None
 
-    def same(self, key: str | None) -> str | None:
-        """When images were seen to hold the same files."""
+    def same(self, key: str | None) -> tuple[bool, str] | None:
+        """Whether owners had to be left out when images were seen to hold the same files, and when that was."""
         with suppress(*_DAMAGED):
-            return str(self._shown(key)[1])
+            what, since = self._shown(key)
+            return bool(what["flattened"]), since
         return None
 
     def _shown(self, key: str | None) -> tuple[Any, str]:

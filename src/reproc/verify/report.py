@@ -186,6 +186,21 @@ class Package:
 
 
 @record
+class ConversionReport:
+    """A SIF that Apptainer made out of Docker's image of a target, held against the images of the engines."""
+
+    way: str
+    """`docker-archive`, `oci-archive`, `docker-daemon`, or the registry that the image went through."""
+    status: Status
+    count: int = 0
+    """How many things differ."""
+    differences: tuple[DifferenceReport, ...] = ()
+    """The first of them."""
+    flattened: bool = False
+    """Whether one of the images gives every file to root, and owners were left out."""
+
+
+@record
 class TargetReport:
     """One target in every engine."""
 
@@ -199,6 +214,9 @@ class TargetReport:
     """When an earlier run compared them."""
     packages: tuple[Package, ...] | None = None
     """What its first image holds; None if that was not looked at."""
+    flattened: bool = False
+    """Whether one of them gives every file to root, as builds without privileges do; owners are left out then."""
+    conversions: tuple[ConversionReport, ...] = ()
 
 
 @record
@@ -262,8 +280,20 @@ def _target(target: TargetReport) -> dict[str, Any]:
         "engines": [_engine(row) for row in target.engines],
         "same_tree": target.same_tree,
         "same_since": target.same_since,
+        "owners_flattened": target.flattened,
         "differences": [_difference(each) for each in target.differences],
         "packages": None if target.packages is None else [_package(each) for each in target.packages],
+        "conversions": [_conversion(each) for each in target.conversions],
+    }
+
+
+def _conversion(conversion: ConversionReport) -> dict[str, Any]:
+    return {
+        "way": conversion.way,
+        "status": conversion.status.value,
+        "count": conversion.count,
+        "owners_flattened": conversion.flattened,
+        "differences": [_difference(each) for each in conversion.differences],
     }
 
 

@@ -17,15 +17,16 @@ from reproc.diagnostics.codes import verify as codes
 from reproc.progress import Progress
 from reproc.record import replace
 from reproc.verify import proofs
+from reproc.verify.conversion import Giver, Taker, convert, judged
 from reproc.verify.engines import ENGINES, make
 from reproc.verify.engines.base import Engine
 from reproc.verify.interrupt import interruptible, undisturbed
 from reproc.verify.machine import Machine
 from reproc.verify.plan import Options, TargetPlan
-from reproc.verify.report import DifferenceReport, EngineReport, Report, TargetReport
+from reproc.verify.report import ConversionReport, DifferenceReport, EngineReport, Report, TargetReport
 from reproc.verify.row import Rows, Tally, listed
 from reproc.verify.sameness import Side, Unseen, explained, tree_of
-from reproc.verify.tree import Tree, compare
+from reproc.verify.tree import Comparison, Tree, compare
 from reproc.verify.workspace import Workspace, new_run_id, remove_tree
 
 _MEMORY = 1 << 30
@@ -151,30 +152,81 @@ class _Run:
         if len(there) < 2 or not options.test or tally.stopped:
             return report
         key = proofs.same_key([name for _, name in there])
-        if since := known.same(key):
-            return TargetReport(plan.name, tuple(rows), True, (), since)
+        sides, trees = [side for side, _ in there], _Trees()
         try:
-            with self.rows.progress.task(f"the images of {plan.name}, file by file"):
-                first, *others = ((side, tree_of(side.engine, side.image)) for side, _ in there)
-                found = tuple(each for other in others for each in self._differing(plan, first, other))
+            if (earlier := known.same(key)) is not None:
+                flattened, since = earlier
+                report = replace(report, same_tree=True, same_since=since, flattened=flattened)
+            else:
+                report = self._files_compared(report, plan, sides, trees)
+                if report.same_tree:
+                    known.add(key, {"flattened": report.flattened})
+            return replace(report, conversions=tuple(self._converted(plan, sides, trees)))
         except Unseen as failure:
             tally.tell(failure.diagnostic)
             return report
-        if not found:
-            known.add(key, None)
-        return TargetReport(plan.name, tuple(rows), not found, found)
+
+    def _files_compared(
+        self, report: TargetReport, plan: TargetPlan, sides: Sequence[Side], trees: _Trees
+    ) -> TargetReport:
+        with self.rows.progress.task(f"the images of {plan.name}, file by file"):
+            first, *others = sides
+            comparisons = [compare(trees.of(first), trees.of(other)) for other in others]
+            pairs = zip(comparisons, others, strict=True)
+            found = tuple(each for one, other in pairs for each in self._differing(plan, one, first, other))
+        flattened = any(each.flattened for each in comparisons)
+        return replace(report, same_tree=not found, differences=found, flattened=flattened)
+
+    def _converted(
+        self, plan: TargetPlan, sides: Sequence[Side], trees: _Trees
+    ) -> Iterator[ConversionReport]:
+        """What becomes of Docker's image on each way to a SIF; raises Unseen."""
+        giver = next((side for side in sides if isinstance(side.engine, Giver)), None)
+        taker = next((side for side in sides if isinstance(side.engine, Taker)), None)
+        for way in self.rows.options.convert if giver and taker else ():
+            assert giver is not None and isinstance(giver.engine, Giver)
+            assert taker is not None and isinstance(taker.engine, Taker)
+            tag, log = plan.recipes["docker"].tag, self.rows.workspace.logs / f"{plan.name}-convert.log"
+            folder = self.rows.workspace.temporary / f"convert-{secrets.token_hex(8)}"
+            folder.mkdir(parents=True)
+            progress = self.rows.progress
+            try:
+                with progress.task(f"a SIF out of docker's image of {plan.name} ({way})"):
+                    tree = convert(way, giver.engine, giver.image, tag, taker.engine, folder, progress, log)
+                    found = judged(way, [tree, *map(trees.of, sides)], [side.name for side in sides])
+            finally:
+                remove_tree(folder)
+            if found.differences:
+                said = listed(found.differences, found.count)
+                self.rows.tally.tell(
+                    error(codes.CONVERSION_DIFFERS, None, output=said, target=plan.name, way=way)
+                )
+            yield found
 
     def _differing(
-        self, plan: TargetPlan, first: tuple[Side, Tree], second: tuple[Side, Tree]
+        self, plan: TargetPlan, comparison: Comparison, *sides: Side
     ) -> tuple[DifferenceReport, ...]:
-        comparison = compare(first[1], second[1])
         folder = self.rows.workspace.temporary / f"compare-{secrets.token_hex(8)}"
-        found = explained(comparison, first[0], second[0], folder)
+        first, second = sides
+        found = explained(comparison, first, second, folder)
         if found:
-            facts = {"target": plan.name, "first": first[0].name, "second": second[0].name}
+            facts = {"target": plan.name, "first": first.name, "second": second.name}
             said = listed(found, len(comparison.differences))
             self.rows.tally.tell(error(codes.TREES_DIFFER, None, output=said, **facts))
         return found
+
+
+class _Trees:
+    """The files of images, each read once."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Tree] = {}
+
+    def of(self, side: Side) -> Tree:
+        """Raises Unseen."""
+        if side.name not in self._known:
+            self._known[side.name] = tree_of(side.engine, side.image)
+        return self._known[side.name]
 
 
 class _Worker:

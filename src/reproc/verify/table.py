@@ -60,6 +60,10 @@ def table(report: Report, *, width: int = 80, color: bool = False) -> str:
             status = Status.PASSED if target.same_tree else Status.FAILED
             same = [_same_cell(rows.get(engine), status, target.same_since) for engine in engines]
             grid.add_row("", Text("the same files in every engine"), *(_text(cell) for cell in same))
+        for each in target.conversions:
+            cell = (_MARKS[each.status], _STYLES[each.status])
+            converted = (cell if name == "singularity" else ("–", "dim") for name in engines)
+            grid.add_row("", Text(f"a SIF out of docker's image ({each.way})"), *map(_text, converted))
         grid.add_section()
     console.print(grid)
     lines = [*_reasons(report), *_earlier(report)]
@@ -131,6 +135,8 @@ def _find(row: EngineReport | None, name: str) -> TestReport | None:
 def _reasons(report: Report) -> Iterable[str]:
     """Every failure and skip with its reason, said once for all the tests that share it."""
     for target in report.targets:
+        if target.flattened or any(each.flattened for each in target.conversions):
+            yield f"{target.name}, note: an image gives every file to root, so that owners were not compared"
         for row in target.engines:
             if row.reason is not None:
                 word = "skipped" if row.status is Status.SKIPPED else "failed"

@@ -48,6 +48,14 @@ def parser() -> Parser:
         action="store_true",
         help="run every test once more as on the oldest processor that its target's `cpu` allows (QEMU)",
     )
+    made.add_argument(
+        "--convert",
+        metavar="WAY",
+        action="append",
+        default=[],
+        help="make a SIF out of docker's image, too, and compare their files; WAY is docker-archive, oci-archive,"
+        " docker-daemon, or a registry to go through, such as localhost:5000 (repeat)",
+    )
     made.add_argument("--fail-fast", action="store_true", help="stop after the first failure")
     made.add_argument(
         "--retries",
@@ -129,6 +137,8 @@ def verify(options: Namespace, console: Console, *, test: bool) -> int:
     # A machine's wish does not widen a choice of this call.
     standing = "" if options.engine else os.environ.get("REPROC_REQUIRE_ENGINES", "")
     required = (*options.require, *filter(None, standing.replace(" ", "").split(",")))
+    if test and options.convert:
+        required = (*required, "docker", "singularity")
     wanted = Options(
         engines=tuple(options.engine),
         required=tuple(dict.fromkeys(required)),
@@ -139,6 +149,7 @@ def verify(options: Namespace, console: Console, *, test: bool) -> int:
         test=test,
         emulate=test and options.emulate,
         jobs=options.jobs,
+        convert=tuple(dict.fromkeys(options.convert)) if test else (),
         rebuild=test and (options.rebuild == 2 or any(each in LEVELS for each in required)),
     )
     return _verify(project, requests, wanted, options, console)

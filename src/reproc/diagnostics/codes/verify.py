@@ -85,3 +85,9 @@ LEVEL_MISSED = Code(
     "`{target}` in {engine} reaches {level}, and {wanted} was required",
     help=("the report has what differs between the two builds",),
 )
+CONVERSION_DIFFERS = Code(
+    "E0640",
+    "conversion-differs",
+    "the SIF that Apptainer makes out of docker's image of `{target}` ({way}) does not hold the same files",
+    help=("build the SIF from its own def: `reproc build -e singularity`",),
+)

@@ -113,8 +113,7 @@ class Containers:
             lacking = said.code is not codes.ENGINE_FAILED
             return RunFailed(said, time.monotonic() - began, lacking)
 
-    def _failure(self, failure: Lost | Refused) -> Diagnostic:
-        doing = "running a command"
+    def _failure(self, failure: Lost | Refused, doing: str = "running a command") -> Diagnostic:
         if out_of_space([str(failure)]):
             return no_space(self._engine, doing, self._place)
         if isinstance(failure, Lost) or not self.alive():
@@ -192,20 +191,43 @@ class Containers:
 
     def tree(self, image: str, folder: Path) -> Tree | Diagnostic:
         """The files of an image, out of an archive that is made in a folder and removed again."""
-        api: Any = self._client.api
         archive = folder / f"tree-{secrets.token_hex(8)}.tar"
         try:
-            with translated(), archive.open("wb") as file:
-                file.writelines(api.get_image(image))
-            return tree_of_archive(archive)
-        except (Lost, Refused) as failure:
-            return self._failure(failure)
+            failed = self.save(image, archive)
+            return failed if failed is not None else tree_of_archive(archive)
         except BadTree as failure:
             return error(
                 codes.ENGINE_FAILED, None, engine=self._engine, doing="showing an image", reason=failure
             )
         finally:
             archive.unlink(missing_ok=True)
+
+    def save(self, image: str, archive: Path) -> Diagnostic | None:
+        """Writes an image as an archive."""
+        api: Any = self._client.api
+        try:
+            with translated(), archive.open("wb") as file:
+                file.writelines(api.get_image(image))
+        except (Lost, Refused) as failure:
+            return self._failure(failure, "saving an image")
+        return None
+
+    def push(self, image: str, reference: str) -> Diagnostic | None:
+        """Puts an image into a registry; its name for that is gone afterwards."""
+        api: Any = self._client.api
+        repository, _, tag = reference.rpartition(":")
+        try:
+            with translated():
+                api.tag(image, repository, tag)
+                try:
+                    for row in api.push(repository, tag, stream=True, decode=True):
+                        if "error" in row:
+                            raise Refused(_first_line(row["error"]))
+                finally:
+                    api.remove_image(reference, noprune=True)
+        except (Lost, Refused) as failure:
+            return self._failure(failure, "pushing an image")
+        return None
 
     def unpack(self, image: str, folder: Path) -> Diagnostic | None:
         """Unpacks a whole image into a folder."""

@@ -284,6 +284,18 @@ class DockerEngine:
         except Lost:
             return error(codes.ENGINE_LOST, None, engine=self.name, doing="showing an image")
 
+    def save(self, image: str, archive: Path) -> Diagnostic | None:
+        try:
+            return self._containers.save(image, archive)
+        except (Lost, OSError):
+            return error(codes.ENGINE_LOST, None, engine=self.name, doing="saving an image")
+
+    def push(self, image: str, reference: str) -> Diagnostic | None:
+        try:
+            return self._containers.push(image, reference)
+        except Lost:
+            return error(codes.ENGINE_LOST, None, engine=self.name, doing="pushing an image")
+
     def unpack(self, image: str, folder: Path) -> Diagnostic | None:
         try:
             return self._containers.unpack(image, folder)

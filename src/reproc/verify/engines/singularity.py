@@ -51,6 +51,7 @@ from reproc.verify.engines.failures import (
     out_of_space,
 )
 from reproc.verify.engines.steps import Stopwatch, step_at
+from reproc.verify.engines.taking import take
 from reproc.verify.launcher import CANNOT, MARK
 from reproc.verify.plan import Recipe
 from reproc.verify.process import Finished, Log, capture, follow
@@ -363,6 +364,28 @@ class SingularityEngine:
             lines = done.stderr.strip().splitlines() or ["`unsquashfs` fails"]
             return error(codes.ENGINE_FAILED, None, engine=self.name, doing=doing, reason=lines[-1])
         return None
+
+    def taken(
+        self, source: str, archive: Path | None, network: bool, progress: Progress, log: Path
+    ) -> Tree | Diagnostic:
+        folder, doing = self._new_folder(), "converting an image"
+        command = [self._program, "--nocolor", "build", "--force", "--disable-cache", *self._compression]
+        circumstances = (self._environment(folder), folder, self.sandbox)
+        try:
+            for name in ("work", "home"):
+                (folder / name).mkdir()
+            source = source.replace("%s", str(archive))
+            code, said = take(command, source, *circumstances, network=network, progress=progress, log=log)
+            if code == 0:
+                return self.tree(str(folder / "image.sif"))
+        except OSError as failure:
+            return self._system_failure(doing, failure)
+        finally:
+            self._remove(folder)
+        if out_of_space(said):
+            return no_space(self.name, doing, self._workspace.root)
+        reason = _reason("\n".join(said)) or f"it ends with exit status {code}"
+        return error(codes.ENGINE_FAILED, None, engine=self.name, doing=doing, reason=reason, log=log)
 
     def tree(self, image: str) -> Tree | Diagnostic:
         try:
