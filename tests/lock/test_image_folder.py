@@ -236,3 +236,10 @@ def test_packages_that_are_gone(server: Server, tmp_path: Path) -> None:
     assert [each.facts["next"] for each in instead_of_packages(request)] == ["image"]
     own = replace(layers[0], beside=())
     assert list(instead_of_packages(replace(request, apt=(own,)))) == []
+
+
+def test_a_registry_has_no_history(server: Server, tmp_path: Path) -> None:
+    publish(server, layer(("usr/local/go/bin/go", b"go")), name="library/golang", tag="1.21.5-bookworm")
+    found = World(server, tmp_path, go()).resolve(as_of=1_700_000_000)
+    assert found.value is not None
+    assert [each.code.id for each in found.diagnostics] == ["W0488"]
