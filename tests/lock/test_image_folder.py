@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from reproc.diagnostics import Outcome
+from reproc.diagnostics import Diagnostic, Outcome, error
+from reproc.diagnostics.codes import lock as codes
 from reproc.lock.archives import Site
 from reproc.lock.difference import difference
 from reproc.lock.fetch import fetch
@@ -226,16 +227,21 @@ def test_a_release_with_another_digest(server: Server, tmp_path: Path) -> None:
     )
 
 
-def test_packages_that_are_gone(server: Server, tmp_path: Path) -> None:
-    """An old release whose snapshot nobody serves."""
+def test_packages_that_are_gone(tmp_path: Path) -> None:
+    """Another release's, which nobody serves, or which are not there; not what else may be wrong with a system."""
     base = ArchiveRequest("root.tar", None, "debian", "bookworm", span())
-    layers = (
-        AptRequest("tools-gcc-9", None, (item("gcc-9"),), beside=("bullseye",), tools=(("gcc", "9.3.0"),)),
-    )
-    request = TargetRequest("default", "linux/amd64", base, layers, (), ())
-    assert [each.facts["next"] for each in instead_of_packages(request)] == ["image"]
-    own = replace(layers[0], beside=())
-    assert list(instead_of_packages(replace(request, apt=(own,)))) == []
+    asked = (item("gcc-9"),)
+    layer = AptRequest("tools-gcc-9", None, asked, beside=("bullseye",), tools=(("gcc", "9.3.0"),))
+    request = TargetRequest("default", "linux/amd64", base, (layer,), (), ())
+
+    def told(diagnostic: Diagnostic, request: TargetRequest = request) -> list[str]:
+        return [each.facts["next"] for each in instead_of_packages(request, (diagnostic,))]
+
+    away = error(codes.NETWORK, None, host="example.org", reason="it is silent")
+    assert told(away) == ["image"]
+    assert told(error(codes.UNKNOWN_PACKAGE, asked[0].origin, name="gcc-9")) == ["image"]
+    assert told(error(codes.UNKNOWN_PACKAGE, span("another"), name="another")) == []
+    assert told(away, replace(request, apt=(replace(layer, beside=()),))) == []
 
 
 def test_a_registry_has_no_history(server: Server, tmp_path: Path) -> None:

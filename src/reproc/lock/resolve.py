@@ -265,7 +265,8 @@ class _Run:
         try:
             return self.systems.lock(request)
         except Problem as trouble:
-            raise Problem(*trouble.diagnostics, *toolchains.instead_of_packages(request)) from trouble
+            more = toolchains.instead_of_packages(request, trouble.diagnostics)
+            raise Problem(*trouble.diagnostics, *more) from trouble
 
     def _tree(self, name: str, asked: TreeRequest, request: TargetRequest) -> Outcome[Any]:
         try:

@@ -96,11 +96,14 @@ class Beside(Index):
         yield from ()
 
 
-def instead_of_packages(request: TargetRequest) -> Iterator[Diagnostic]:
-    """Where else the tool chains are that another release's packages were to bring."""
+def instead_of_packages(request: TargetRequest, told: Sequence[Diagnostic]) -> Iterator[Diagnostic]:
+    """Where else the tool chains are that another release's packages were to bring, if what is told is of these."""
+    away = any(each.code in codes.UNREACHABLE for each in told)
     for layer in request.apt:
-        for name, version in layer.tools if layer.beside else ():
-            yield from _next(name, version, "distro", request, layer.packages[0].origin)
+        own = {item.origin for item in layer.packages}
+        if layer.beside and (away or any(each.span in own for each in told)):
+            for name, version in layer.tools:
+                yield from _next(name, version, "distro", request, layer.packages[0].origin)
 
 
 def instead_of(key: str, asked: TreeRequest, request: TargetRequest) -> Iterator[Diagnostic]:
