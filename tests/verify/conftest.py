@@ -42,8 +42,8 @@ def _libraries(program: str) -> list[str]:
 
 
 def write_rootfs(path: Path, programs: list[str]) -> None:
-    """A root file system with these programs of the host in /bin, and the libraries that they load."""
-    names = {f"bin/{name}": Path(shutil.which(name) or "").resolve() for name in programs}
+    """A root file system with these programs of the host, or files by full path, in /bin, and their libraries."""
+    names = {f"bin/{Path(name).name}": Path(shutil.which(name) or "").resolve() for name in programs}
     for program in list(names.values()):
         names |= {library.lstrip("/"): Path(library).resolve() for library in _libraries(str(program))}
     folders = {"bin", "dev", "etc", "home", "mnt", "opt", "proc", "root", "sys", "tmp", "var", "var/tmp"}

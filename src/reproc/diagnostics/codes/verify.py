@@ -33,6 +33,7 @@ NO_SPACE = Code(
     "E0605",
     "no-space",
     "there is no space left on the disk while {doing} with {engine}",
+    label="this asks for the step that needs more",
     help=("make room in `{place}`, then repeat the command",),
 )
 ENGINE_FAILED = Code(

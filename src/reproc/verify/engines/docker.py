@@ -238,13 +238,14 @@ class DockerEngine:
             return False
 
     def _build_failure(self, recipe: Recipe, watch: BuildKitWatch, log: Path) -> Diagnostic:
+        span = origin(recipe, watch.first, watch.last)
         if out_of_space([*watch.tail, *watch.rest]):
-            return no_space(self.name, f"building `{recipe.target}`", self._workspace.root)
+            doing, place = f"building `{recipe.target}`", self._workspace.root
+            return no_space(self.name, doing, place, span, watch.tail if span else ())
         if watch.failed is None and watch.first is None:
             if not self._alive():
                 return self._lost(recipe)
             return self._failed(recipe, watch.failure, log)
-        span = origin(recipe, watch.first, watch.last)
         return build_failed(recipe, self.name, span, watch.failure, watch.tail, log)
 
     def _alive(self) -> bool:

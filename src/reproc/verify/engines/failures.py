@@ -77,8 +77,12 @@ def out_of_space(lines: Sequence[str]) -> bool:
     return any(_NO_SPACE.search(line) for line in lines)
 
 
-def no_space(engine: str, doing: str, place: Path | str) -> Diagnostic:
-    return error(codes.NO_SPACE, None, engine=engine, doing=doing, place=place)
+def no_space(
+    engine: str, doing: str, place: Path | str, span: Span | None = None, lines: Sequence[str] = ()
+) -> Diagnostic:
+    """A disk that is full; where a step of a build ran into it, with its place and the end of its output."""
+    said = "\n".join(list(lines)[-TAIL:])
+    return error(codes.NO_SPACE, span, output=said, engine=engine, doing=doing, place=place)
 
 
 def by_the_spec(failure: Diagnostic) -> bool:

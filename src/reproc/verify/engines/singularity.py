@@ -248,7 +248,8 @@ class SingularityEngine:
     ) -> Diagnostic:
         doing = f"building `{recipe.target}`"
         if out_of_space([*watch.tail, *last]):
-            return no_space(self.name, doing, self._workspace.root)
+            span = origin(recipe, watch.line)
+            return no_space(self.name, doing, self._workspace.root, span, watch.tail if span else ())
         if code == CANNOT and last and last[-1].startswith(MARK):
             return error(
                 codes.ENGINE_FAILED,
