@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from reproc.lock import archives
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGES = sorted(
     [
@@ -118,3 +120,10 @@ def test_decisions_have_a_number_each_and_are_listed() -> None:
         assert re.match(r"# \d+\. \S", text), record.name
         for section in ("**Status**", "**Why**", "**Decision**"):
             assert section in text, f"{record.name}: no {section}"
+
+
+def test_first_days_are_those_of_the_archives() -> None:
+    table = (ROOT / "docs" / "store.md").read_text(encoding="utf-8")
+    told = re.findall(r"^\| `([a-z-]+)` \| (\d{4}-\d\d-\d\d) \|", table, re.M)
+    assert {name: f"{archives.first_day(name):%Y-%m-%d}" for name, _ in told} == dict(told)
+    assert {name for name, _ in told} >= {"debian", "debian-security", "ubuntu"}
