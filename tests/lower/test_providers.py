@@ -104,6 +104,8 @@ def test_programs_take_libraries_along_that_the_base_lacks(lowered: Lower, tool:
     assert f"${{libc##*/}} -Wl,-rpath,/opt/reproc/lib/{key}" in commands
     kept = copies(stage(graph, "image"))
     assert kept == [(tools.name, (f"/opt/reproc/lib/{key}",)), (tools.name, ("/opt/a",))]
+    programs = "*gfortran*" if tool.startswith("gfortran") else "*"
+    assert f"for program in /opt/reproc/toolchains/{key}/bin/{programs}; do" in commands, "no `cc` of it"
     at_run = lowered(f"{BASE}toolchain {tool} {{ at run }}\n")
     assert copies(stage(at_run, "image")) == [], "it is there as a whole"
 

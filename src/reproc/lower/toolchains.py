@@ -173,6 +173,8 @@ def _linked_programs(tool: catalog.Toolchain, parts: catalog.Archived) -> list[s
     single architecture a compiler from elsewhere knows nothing (wiki.debian.org/Multiarch).
     """
     directory, top = f"{TOOLS_DIRECTORY}/{tool.key}", f"{ARCHIVES}/{tool.key}"
+    # the compilers of other languages that come with it are not asked for
+    programs = "*gfortran*" if tool.name == "gfortran" else "*"
     said = quote(f"reproc: there are no programs in `{parts.bin}` of the archive of {tool.key}")
     rpath = f" -Wl,-rpath,{LIBRARIES}/{tool.key}" if _has_libraries(parts) else ""
     if parts.sysroot is not None:
@@ -190,7 +192,7 @@ def _linked_programs(tool: catalog.Toolchain, parts: catalog.Archived) -> list[s
         "fi",
         f"mkdir -p {directory}",
         *(where if {name for name, _ in tool.variables} & {"CC", "CXX", "FC"} else ['options=""']),
-        f"for program in {quote(f'{top}/{parts.bin}')}/*; do",
+        f"for program in {quote(f'{top}/{parts.bin}')}/{programs}; do",
         "    name=${program##*/}",
         "    name=${name#*-linux-*-}",
         f'    rm -f "{directory}/$name"',
