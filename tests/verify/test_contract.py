@@ -7,14 +7,22 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_engine import FakeEngine
 
 from reproc import model
+from reproc.diagnostics.codes import verify as codes
+from reproc.progress import Silent
 from reproc.verify import contract
-from reproc.verify.engines.base import CommandResult, Engine
+from reproc.verify.engines.base import Command, CommandResult, Engine, RunResult
 from reproc.verify.judge import judge
+from reproc.verify.machine import Machine
+from reproc.verify.plan import Mount, Options, Recipe, TargetPlan
+from reproc.verify.run import verify
+from reproc.verify.workspace import Workspace
 
 Images = Callable[[str], tuple[Engine, str]]
 MakeTest = Callable[..., model.Test]
@@ -154,8 +162,6 @@ def test_both_engines_show_the_same_environment(images: Images, smoke: MakeTest)
 
 def processes(token: str) -> list[str]:
     """The command lines of this machine's processes that hold a token."""
-    from pathlib import Path
-
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
@@ -214,6 +220,44 @@ def test_output_that_is_not_text(engine_name: str, images: Images, smoke: MakeTe
         images, engine_name, smoke(r"printf 'a\377\000b\r\n'", ("stdout", "equals", "a�\0b\r"))
     )
     assert reason is None, result
+
+
+# what holds only sometimes
+
+
+class Lent(FakeEngine):
+    """Builds nothing, and runs commands in an image of a real engine; before the third a file changes."""
+
+    def __init__(self, engine: Engine, image: str, file: Path) -> None:
+        super().__init__(engine.name)
+        self._engine, self._image, self._file = engine, image, file
+
+    def run(self, image: str, command: Command) -> RunResult:
+        self.ran.append(command)
+        self._file.write_text("ready\n" if len(self.ran) > 2 else "not yet\n")
+        return self._engine.run(self._image, command)
+
+
+def test_a_test_that_fails_and_then_passes_is_flaky(
+    engine_name: str, images: Images, smoke: MakeTest, workspace: Workspace
+) -> None:
+    engine, image = images(engine_name)
+    context, folder = workspace.root / "context", workspace.root / "mounted"
+    for each in (context, folder):
+        each.mkdir(mode=0o755)
+    lent = Lent(engine, image, folder / "state")
+    recipe = Recipe("a", lent.backend, context, context / "x", 0, "linux/amd64", (), "reproc/x:a")
+    tests = (smoke("cat /data/state", ("stdout", "equals", "ready")), smoke("exit 3"))
+    plan = TargetPlan("a", {lent.backend: recipe}, tests, mounts=(Mount(folder, "/data"),))
+    report = verify(
+        [plan], [lent], Options(retries=3), workspace, Silent(), machine=Machine(False, False, False)
+    )
+    flaky, broken = report.targets[0].engines[0].tests
+    assert (flaky.flaky, [each.reason is None for each in flaky.attempts]) == (True, [False, False, True])
+    assert flaky.stdout is not None and flaky.stdout.text == "not yet\n"
+    assert (broken.flaky, [each.exit_code for each in broken.attempts]) == (False, [3] * 4)
+    assert [each.code for each in report.diagnostics] == [codes.TEST_FLAKY, codes.TEST_FAILED]
+    assert report.exit_code == 1
 
 
 # the network
