@@ -30,7 +30,7 @@ from reproc.lock.requests import (
 )
 from reproc.lock.resolve import resolve
 from reproc.lock.store import Store
-from reproc.lock.toolchains import instead_of_packages
+from reproc.lock.toolchains import instead_of, instead_of_packages
 from reproc.lock.update import EVERYTHING
 from reproc.progress import Silent
 from reproc.record import replace
@@ -242,6 +242,16 @@ def test_packages_that_are_gone(tmp_path: Path) -> None:
     assert told(error(codes.UNKNOWN_PACKAGE, asked[0].origin, name="gcc-9")) == ["image"]
     assert told(error(codes.UNKNOWN_PACKAGE, span("another"), name="another")) == []
     assert told(away, replace(request, apt=(replace(layer, beside=()),))) == []
+
+
+def test_what_this_machine_lacks_no_other_provider_has() -> None:
+    base = ArchiveRequest("root.tar", None, "debian", "bookworm", span())
+    request = TargetRequest("default", "linux/amd64", base, (), (), ())
+    asked = FolderRequest("docker.io/library/gcc:9.5.0", "/usr/local", "linux/amd64", None, span())
+    for code, found in ((codes.UNKNOWN_IMAGE, ["source"]), (codes.NO_SPACE, [])):
+        told = (error(code, None, registry="docker.io", reference="gcc", path="/"),)
+        instead = instead_of("toolchain gcc-9.5.0", asked, request, told)
+        assert [each.facts["next"] for each in instead] == found
 
 
 def test_a_registry_has_no_history(server: Server, tmp_path: Path) -> None:

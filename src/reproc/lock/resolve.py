@@ -272,7 +272,8 @@ class _Run:
         try:
             return self._source(asked)
         except Problem as trouble:
-            raise Problem(*trouble.diagnostics, *toolchains.instead_of(name, asked, request)) from trouble
+            more = toolchains.instead_of(name, asked, request, trouble.diagnostics)
+            raise Problem(*trouble.diagnostics, *more) from trouble
 
     def _source(self, asked: TreeRequest) -> Outcome[Any]:
         match asked:

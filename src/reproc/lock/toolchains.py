@@ -106,10 +106,13 @@ def instead_of_packages(request: TargetRequest, told: Sequence[Diagnostic]) -> I
                 yield from _next(name, version, "distro", request, layer.packages[0].origin)
 
 
-def instead_of(key: str, asked: TreeRequest, request: TargetRequest) -> Iterator[Diagnostic]:
-    """Where else a tool chain is that an image or an archive was to bring."""
+def instead_of(
+    key: str, asked: TreeRequest, request: TargetRequest, told: Sequence[Diagnostic]
+) -> Iterator[Diagnostic]:
+    """Where else a tool chain is that an image or an archive was to bring; not where it is this machine that fails."""
     kind, _, rest = key.partition(" ")
-    if kind == "toolchain":
+    here = (codes.NO_SPACE, codes.TOOL_MISSING)
+    if kind == "toolchain" and not any(each.code in here for each in told):
         name, version, *_ = rest.split("-")
         provider = "image" if isinstance(asked, FolderRequest) else "source"
         yield from _next(name, version, provider, request, asked.origin)
