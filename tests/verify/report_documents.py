@@ -109,7 +109,24 @@ def everything() -> dict[str, Any]:
     packages.append(
         {"name": HOSTILE, "version": "1", "kind": "python", "licenses": ["MIT", HOSTILE], "mentions": []}
     )
+    conversions = [
+        {
+            "way": "docker-archive",
+            "status": "passed",
+            "count": 0,
+            "owners_flattened": False,
+            "differences": [],
+        },
+        {
+            "way": "oci-archive",
+            "status": "failed",
+            "count": 7,
+            "owners_flattened": True,
+            "differences": [difference],
+        },
+    ]
     cpu = a_target("cpu", docker, skipped, same_tree=False, differences=[difference], packages=packages)
+    cpu["conversions"] = conversions
     wrong = {
         "code": "E0604",
         "name": "test-failed",

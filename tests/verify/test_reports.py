@@ -130,14 +130,37 @@ def test_markdown_fence_is_longer_than_any_in_the_output(tmp_path: Path) -> None
 def test_junit_counts_what_it_holds(tmp_path: Path) -> None:
     root = xml.fromstring(made(tmp_path, ".xml"))
     suites = {suite.get("name"): suite for suite in root}
-    assert set(suites) == {"cpu.docker", "cpu.podman", "gpu.docker"}
+    assert set(suites) == {"cpu.docker", "cpu.podman", "cpu", "gpu.docker", "gpu"}
+    assert suites["cpu"].attrib.items() >= {"tests": "3", "failures": "2", "skipped": "0"}.items()
+    assert [each.get("message") for each in suites["cpu"].iter("failure")] == ["/var/log/x: content"] * 2
     assert suites["cpu.docker"].attrib.items() >= {"tests": "5", "failures": "3", "skipped": "0"}.items()
     assert suites["cpu.podman"].get("skipped") == "2"
-    assert root.attrib.items() >= {"tests": "9", "failures": "3", "skipped": "2"}.items()
+    assert root.attrib.items() >= {"tests": "13", "failures": "5", "skipped": "2"}.items()
     said = next(root.iter("system-err")).text
     assert said is not None
     assert "alert(1)</script>" in said
     assert "\x1b" not in said
+
+
+def test_junit_is_never_greener_than_the_run(tmp_path: Path) -> None:
+    missed = {"code": "E0618", "severity": "error", "message": "`cpu` reaches R1, and R3 was required"}
+    rest = {"place": None, "help": None, "output": None, "name": "level-missed"}
+    wrong = a_document(
+        a_target("cpu", a_row("docker", [a_test("runs")])), exit_code=1, diagnostics=[missed | rest]
+    )
+    root = xml.fromstring(made(tmp_path, ".xml", wrong))
+    assert root.get("failures") == "1"
+    assert next(root.iter("failure")).get("message") == "E0618 `cpu` reaches R1, and R3 was required"
+    good = a_document(a_target("cpu", a_row("docker", [a_test("runs")])))
+    assert xml.fromstring(made(tmp_path, ".xml", good)).get("failures") == "0"
+
+
+def test_conversions_are_shown(tmp_path: Path) -> None:
+    page = Text()
+    page.feed(made(tmp_path, ".html"))
+    for text in (page.text, made(tmp_path, ".md").replace("\\", "")):
+        assert "✓ A SIF made out of Docker's image (docker-archive) holds" in text or "✓ a SIF made" in text
+        assert "(oci-archive) does not hold the same files; owners are left out" in text
 
 
 @pytest.mark.parametrize(

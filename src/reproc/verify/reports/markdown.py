@@ -67,6 +67,8 @@ def _target(target: Mapping[str, Any]) -> Iterator[str]:
     yield from ("", f"### {text(target['name'])}", "")
     if (agreement := words.trees(target)) is not None:
         yield from (f"{agreement[0].upper()}{agreement[1:]}.", "")
+    for each in target.get("conversions", ()):
+        yield from (f"{words.MARKS[each['status']]} {text(words.converted(each))}.", "")
     engines = [row["engine"] for row in target["engines"]]
     found = {(row["engine"], test["name"]): test for row in target["engines"] for test in row["tests"]}
     names = list(dict.fromkeys(name for _, name in found))

@@ -62,6 +62,8 @@ def page(document: Mapping[str, Any], logs: Callable[[str], str]) -> str:
         marks=words.MARKS,
         matrix=_matrix(document),
         trees=words.trees,
+        converted=words.converted,
+        sentence=lambda text: text[:1].upper() + text[1:],
         by_name=_by_name,
         packages=_packages(document),
         log=log,

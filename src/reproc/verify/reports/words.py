@@ -87,10 +87,22 @@ def level(document: Mapping[str, Any]) -> str | None:
     return None if not found or None in found else min(found)
 
 
+SAME = "the same files in every engine"
+FLATTENED = "owners are left out: one of the images, built without privileges, gives every file to root"
+
+
 def trees(target: Mapping[str, Any]) -> str | None:
     """Whether the engines' images agree, in words; None if that was not compared."""
     match target["same_tree"]:
         case None:
             return None
         case same:
-            return "the same files in every engine" if same else "the engines' images differ"
+            said = SAME if same else "the engines' images differ"
+            return f"{said}; {FLATTENED}" if target.get("owners_flattened") else said
+
+
+def converted(conversion: Mapping[str, Any]) -> str:
+    """What became of a SIF that was made out of Docker's image."""
+    same = "holds" if conversion["status"] == "passed" else "does not hold"
+    said = f"a SIF made out of Docker's image ({conversion['way']}) {same} the same files"
+    return f"{said}; {FLATTENED}" if conversion["owners_flattened"] else said
