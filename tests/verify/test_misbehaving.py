@@ -25,6 +25,9 @@ MakeTest = Callable[..., model.Test]
 pytestmark = pytest.mark.engines("docker")
 
 
+REFUSAL = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 4\r\nConnection: close\r\n\r\noops"
+
+
 class Relay:
     """A socket that passes everything on to the daemon until it is told to die."""
 
@@ -34,6 +37,8 @@ class Relay:
         self._open: list[socket.socket] = []
         self.trigger: bytes | None = None
         """Dies when the daemon's answers hold this."""
+        self.refusing = False
+        """Whether whatever is asked is answered with the status 500."""
         self._server = socket.socket(socket.AF_UNIX)
         self._server.bind(str(path))
         self._server.listen()
@@ -46,6 +51,11 @@ class Relay:
                 client, _ = self._server.accept()
             except OSError:
                 return
+            if self.refusing:
+                with client:
+                    client.recv(1 << 16)
+                    client.sendall(REFUSAL)
+                continue
             daemon = socket.socket(socket.AF_UNIX)
             daemon.connect(self._daemon)
             self._open += [client, daemon]
@@ -63,14 +73,22 @@ class Relay:
         except OSError:
             return
 
-    def die(self) -> None:
-        """Closes everything, as a daemon that is killed does."""
-        self._path.unlink(missing_ok=True)
-        for each in (self._server, *self._open):
+    def refuse(self) -> None:
+        """From now on, new connections are answered with the status 500, and old ones are cut."""
+        self.refusing = True
+        self._cut()
+
+    def _cut(self) -> None:
+        for each in self._open:
             try:
                 each.shutdown(socket.SHUT_RDWR)
             except OSError:
                 continue  # it was closed already
+
+    def die(self) -> None:
+        """Closes everything, as a daemon that is killed does."""
+        self._path.unlink(missing_ok=True)
+        self._cut()
         self._server.close()
 
 

@@ -42,6 +42,8 @@ _OLDEST_BUILDX = (0, 13)
 """The first with `--progress=rawjson` (github.com/docker/buildx, release notes of v0.13.0)."""
 _OLDEST_DOCKER = (23,)
 """The first whose BuildKit knows heredocs in its built-in front end."""
+_LITTLE = 64 << 20
+"""Bytes with which a disk is as good as full: an image as an archive has more."""
 _ADVICE = "Debian (from trixie) and Ubuntu: `apt-get install docker.io docker-buildx`"
 _STORE_ADVICE = (
     'put {"features": {"containerd-snapshotter": true}} into /etc/docker/daemon.json and restart Docker'
@@ -240,13 +242,21 @@ class DockerEngine:
     def _build_failure(self, recipe: Recipe, watch: BuildKitWatch, log: Path) -> Diagnostic:
         span = origin(recipe, watch.first, watch.last)
         if out_of_space([*watch.tail, *watch.rest]):
-            doing, place = f"building `{recipe.target}`", self._workspace.root
-            return no_space(self.name, doing, place, span, watch.tail if span else ())
+            doing = f"building `{recipe.target}`"
+            return no_space(self.name, doing, self._full(), span, watch.tail if span else ())
         if watch.failed is None and watch.first is None:
             if not self._alive():
                 return self._lost(recipe)
             return self._failed(recipe, watch.failure, log)
         return build_failed(recipe, self.name, span, watch.failure, watch.tail, log)
+
+    def _full(self) -> Path | str:
+        """The folder whose disk is full: ours, or else the daemon's."""
+        if shutil.disk_usage(self._workspace.root).free < _LITTLE:
+            return self._workspace.root
+        with suppress(Lost, Refused), translated():
+            return str(self._client.info().get("DockerRootDir") or self._workspace.root)
+        return self._workspace.root
 
     def _alive(self) -> bool:
         try:
