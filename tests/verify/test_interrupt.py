@@ -13,13 +13,17 @@ from pathlib import Path
 
 import pytest
 
+from reproc import model
 from reproc.progress import Silent
+from reproc.record import replace
 from reproc.verify.engines import make
 from reproc.verify.engines.base import Built, Command, CommandResult
-from reproc.verify.plan import Recipe
+from reproc.verify.plan import Options, Recipe, TargetPlan
+from reproc.verify.run import verify
 from reproc.verify.workspace import Workspace
 
 MakeRecipe = Callable[..., Recipe]
+MakeTest = Callable[..., model.Test]
 TOKENS = itertools.count()
 """Numbers of seconds to sleep by which a test knows its own processes."""
 
@@ -40,7 +44,7 @@ engine, context, file, root, text = sys.argv[1:]
 origin = Span(SourceFile("x", "x"), 0, 1)
 backend = "singularity" if engine == "singularity" else "docker"
 tag = "reproc-tests/verify:int"
-recipe = Recipe("cpu", backend, Path(context), Path(file), 1700000000, "linux/amd64", (), tag)
+recipe = Recipe("cpu", backend, Path(context), Path(file), 1700000000, "linux/amd64", (), tag, inputs=())
 test = model.Test(origin=origin, name="hangs", run=Run(origin=origin, text=(text,)), timeout=300)
 workspace = Workspace.open(Path(root))
 print(workspace.run_id, flush=True)
@@ -132,3 +136,25 @@ def test_nothing_is_left(
     assert wait_for(lambda: not sleeping(token), 15), processes(token)
     if engine_name == "docker":
         assert containers_of(run_id) == []
+
+
+def test_a_run_that_was_killed_is_taken_up(
+    engine_name: str, make_recipe: MakeRecipe, smoke: MakeTest, tmp_path: Path
+) -> None:
+    token, root = str(9_000_000 + next(TOKENS) + os.getpid() * 100), tmp_path / ".reproc"
+    recipe = make_recipe(engine_name, ["true"])
+    child, _ = start(engine_name, recipe, root, f"sleep {token} & sleep {token}")
+    try:
+        assert wait_for(lambda: sleeping(token), 240), "it never came to the test"
+    finally:
+        child.kill()
+        child.wait()
+    workspace = Workspace.open(root)
+    again = replace(recipe, line_origins=(), tag="reproc-tests/verify:int", inputs=())
+    plan = TargetPlan("cpu", {recipe.backend: again}, (smoke("true"),))
+    report = verify([plan], [make(engine_name, workspace)], Options(), workspace, Silent())
+    (row,) = report.targets[0].engines
+    assert report.exit_code == 0 and row.build is not None
+    assert row.build.since is not None, "the image is the one that the killed run has built"
+    assert wait_for(lambda: not sleeping(token), 15), processes(token)
+    assert list((root / "tmp").iterdir()) == []
