@@ -22,6 +22,7 @@ from reproc.lock.requests import TargetRequest
 from reproc.lock.store import Store, default_root
 from reproc.lock.vendor import materialise
 from reproc.lower import Shape
+from reproc.lower.present import compilers_beside
 from reproc.pipeline import Project, graph, render
 from reproc.progress import Progress
 from reproc.registry import backend
@@ -163,6 +164,8 @@ def _plan(
 ) -> TargetPlan | None:
     """A target's recipes, written into the folder."""
     target = next(each for each in project.spec.targets if each.name == request.name)
+    locked = project.locked(request.name)
+    assert locked is not None, "only a locked project is prepared"
     vendored = shape is Shape.VENDORED
     recipes: dict[str, Recipe] = {}
     for name in target.backends:
@@ -201,6 +204,7 @@ def _plan(
         (ENTER,) if graph.runtime.activation else (),
         tuple((each.name, each.value) for each in graph.runtime.environment),
         target,
+        compilers_beside(target, locked),
     )
 
 

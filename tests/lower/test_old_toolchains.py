@@ -29,6 +29,8 @@ ln -s /usr/bin/gcc-ar-4.9 /opt/reproc/tools/gcc-4.9/gcc-ar
 ln -s /usr/bin/gcc-nm-4.9 /opt/reproc/tools/gcc-4.9/gcc-nm
 ln -s /usr/bin/gcc-ranlib-4.9 /opt/reproc/tools/gcc-4.9/gcc-ranlib
 ln -s /usr/bin/gcov-4.9 /opt/reproc/tools/gcc-4.9/gcov
+ln -s /usr/bin/g++-4.9 /opt/reproc/tools/gcc-4.9/x86_64-linux-gnu-g++
+ln -s /usr/bin/gcc-4.9 /opt/reproc/tools/gcc-4.9/x86_64-linux-gnu-gcc
 ln -s . /opt/reproc/tools/gcc-4.9/bin
 found=$(/opt/reproc/tools/gcc-4.9/gcc --version)
 case "$found." in *') 4.9.2'[!0-9]*) ;; *) echo 'reproc: gcc should be 4.9.2, and says that it is' \

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import mmap
 import re
-import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from reproc.audit.elf import AARCH64, EXECUTABLE, SHARED, X86_64, Damaged, Elf
+from reproc.audit.elf import AARCH64, EXECUTABLE, MAGIC, SHARED, X86_64, Damaged, Elf
 from reproc.audit.fatbin import gpu_code
+from reproc.audit.producers import ARCHIVE, objects, producers, unpacked
 from reproc.record import record
 
-SCHEME = 2
+SCHEME = 3
 """Of the facts and of how they are found: what was found under another one is found anew."""
-_COMPRESSED = 0x800
 _ISA_NEEDED = 0xC0008002
 """GNU_PROPERTY_X86_ISA_1_NEEDED (x86-64 psABI, "Program Property")."""
 _ARM_FEATURES = 0xC0000000
@@ -59,10 +59,10 @@ class Facts:
     machine: int
     bits: int
     program: bool
-    """Whether it is a program or a library; else an object file."""
+    """Whether it is a program or a shared library; else an object file, or a static library."""
     soname: str | None = None
     producers: tuple[str, ...] = ()
-    """The texts of its section `.comment`."""
+    """By what texts it names its compilers and linkers."""
     loader: str | None = None
     """What starts it, or loads it; None if that is not known."""
     libraries: tuple[str, ...] = ()
@@ -90,9 +90,13 @@ class Facts:
 
 
 def read(path: Path) -> Facts | None:
-    """What a file says; None if it is no ELF file."""
+    """What a file says; None if it is neither an ELF file nor a static library."""
     with path.open("rb") as file:
-        if file.read(4) != b"\x7fELF":
+        start = file.read(len(ARCHIVE))
+        if start == ARCHIVE:
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as archive:
+                return _static_library(archive)
+        if not start.startswith(MAGIC):
             return None
         file.seek(0)
         data = file.read()
@@ -102,12 +106,21 @@ def read(path: Path) -> Facts | None:
         elf = Elf(data)
     except Damaged as failure:
         return Facts(0, 0, False, damaged=str(failure))
-    if not elf.readable or elf.kind not in (EXECUTABLE, SHARED):
-        return Facts(elf.machine, elf.bits, elf.kind in (EXECUTABLE, SHARED))
+    program = elf.kind in (EXECUTABLE, SHARED)
+    if not elf.readable:
+        return Facts(elf.machine, elf.bits, program)
     try:
-        return _facts(elf)
+        return _facts(elf) if program else Facts(elf.machine, elf.bits, False, producers=producers(elf))
     except (struct.error, IndexError, ValueError) as failure:
         return Facts(elf.machine, elf.bits, True, damaged=f"its tables cannot be read: {failure}")
+
+
+def _static_library(archive: mmap.mmap) -> Facts:
+    machine, bits, texts = 0, 0, set[str]()
+    for each in objects(archive):
+        machine, bits = each.machine, each.bits
+        texts.update(producers(each))
+    return Facts(machine, bits, False, producers=tuple(sorted(texts)))
 
 
 def _facts(elf: Elf) -> Facts:
@@ -121,7 +134,7 @@ def _facts(elf: Elf) -> Facts:
         elf.bits,
         True,
         elf.soname,
-        elf.producers,
+        producers(elf),
         elf.interpreter or _LOADERS.get(elf.machine),
         elf.named(1),
         groups,
@@ -177,13 +190,7 @@ def _shown(elf: Elf, address: int) -> str:
 def _native(elf: Elf) -> Iterator[str]:
     for section in elf.sections:
         if section.name in (".GCC.command.line", ".debug_str", ".debug_info", ".debug_line_str"):
-            content = elf.bytes(section)
-            if section.flags & _COMPRESSED:
-                try:
-                    content = zlib.decompress(content[24:])
-                except zlib.error:
-                    continue  # Zstandard, which the standard library does not have
-            for match in set(_NATIVE.findall(content)):
+            for match in set(_NATIVE.findall(unpacked(elf, section.name))):
                 words = match.decode("utf-8", "replace").split()
                 yield next(
                     (word for word in words if word.startswith(("-march=", "-mcpu="))), "-march=native"

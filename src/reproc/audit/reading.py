@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Protocol
 
 from reproc import catalog
+from reproc.audit.elf import MAGIC
 from reproc.audit.facts import SCHEME, Facts, document, read, restored
+from reproc.audit.producers import ARCHIVE
 from reproc.record import record, replace
 
-_LISTS = "programs"
+_LISTS = f"programs-{SCHEME}"
 _WORTH = 4 << 20
 """Bytes of files from which on more processes are worth their start."""
 
@@ -84,8 +86,8 @@ class Cache:
 def facts_of(
     files: Iterable[File], cache: Cache | None = None, workers: int | None = None
 ) -> list[tuple[File, Facts]]:
-    """The ELF files among some files, now with their digests, and what they say, in order."""
-    found = [each for each in files if _is_elf(each.copy)]
+    """The ELF files and static libraries among some files, with their digests, and what they say, in order."""
+    found = [each for each in files if _may_say(each.copy)]
     workers = workers or os.cpu_count() or 1
     # sha256 lets other threads run
     with ThreadPoolExecutor(workers) as threads:
@@ -119,14 +121,14 @@ def _read(copies: Sequence[Path], workers: int) -> list[Facts]:
 
 def _certainly(copy: Path) -> Facts:
     facts = read(copy)
-    assert facts is not None, "only ELF files are asked about"
+    assert facts is not None, "only what may say something is asked"
     return facts
 
 
-def _is_elf(path: Path) -> bool:
+def _may_say(path: Path) -> bool:
     try:
         with path.open("rb") as file:
-            return file.read(4) == b"\x7fELF"
+            return file.read(len(ARCHIVE)).startswith((MAGIC, ARCHIVE))
     except OSError:
         return False
 

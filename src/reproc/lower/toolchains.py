@@ -29,6 +29,12 @@ _PLATFORMS = {
     "linux/arm64": ("arm64", "aarch64-linux-gnu"),
 }
 """Debian's names for a platform's architecture, and for its folders (wiki.debian.org/Multiarch/Tuples)."""
+_ALIASES = {
+    "gcc": ("cc", "{triplet}-gcc"),
+    "g++": ("c++", "{triplet}-g++"),
+    "gfortran": ("f77", "f95", "{triplet}-gfortran"),
+}
+"""Further names of an archive's compilers, under which a base may have its own."""
 
 
 def tool_steps(work: Work, layer: str, tools: tuple[catalog.Toolchain, ...], origin: Span) -> list[Step]:
@@ -39,7 +45,7 @@ def tool_steps(work: Work, layer: str, tools: tuple[catalog.Toolchain, ...], ori
     for tool in tools:
         if tool.archive is not None:
             steps.append(_brought(work, tool, origin))
-            lines += _linked_programs(tool, tool.archive)
+            lines += _linked_programs(tool, tool.archive, work.target.platform)
         else:
             lines += _linked_commands(tool, work.target.platform)
     lines += (line for tool in tools for line in _asked(tool))
@@ -146,7 +152,7 @@ def carried(work: Work, tools: Iterator[tuple[catalog.Toolchain, str]]) -> list[
 
 def _linked_commands(tool: catalog.Toolchain, platform: str) -> list[str]:
     directory = f"{TOOLS_DIRECTORY}/{tool.key}"
-    commands = [(name, _on(path, platform)) for name, path in tool.commands]
+    commands = sorted((_on(name, platform), _on(path, platform)) for name, path in tool.commands)
     links = [f"ln -s {quote(path)} {quote(f'{directory}/{name}')}" for name, path in commands]
     # so that `$GCC_HOME/bin/gcc` is there, wherever the distribution has put it
     beside = [] if tool.home else [f"ln -s . {directory}/bin"]
@@ -166,7 +172,7 @@ def home(tool: catalog.Toolchain, platform: str) -> str:
     return _on(tool.home, platform) if tool.home else f"{TOOLS_DIRECTORY}/{tool.key}"
 
 
-def _linked_programs(tool: catalog.Toolchain, parts: catalog.Archived) -> list[str]:
+def _linked_programs(tool: catalog.Toolchain, parts: catalog.Archived, platform: str) -> list[str]:
     """Lines that link an archive's programs without the prefix that names a platform (`x86_64-linux-gnu-gcc`).
 
     A compiler gets a script that tells it where the libc is: its own, or the base's, of whose folders one for a
@@ -206,7 +212,8 @@ def _linked_programs(tool: catalog.Toolchain, parts: catalog.Archived) -> list[s
         *(
             f"if [ ! -e {directory}/{plain} ] && [ -e {directory}/{name} ]; then "
             f"ln -s {name} {directory}/{plain}; fi"
-            for plain, name in (("cc", "gcc"), ("c++", "g++"))
+            for name, others in _ALIASES.items()
+            for plain in (_on(each, platform) for each in others)
         ),
     ]
 

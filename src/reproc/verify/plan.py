@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import field
 from pathlib import Path
 
 from reproc import model
@@ -91,6 +92,8 @@ class TargetPlan:
     """What the image sets, for commands that run outside of its engine."""
     target: Target | None = None
     """What audits hold an image to; None leaves them out."""
+    compilers: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict)
+    """By build, the compilers that were there and that it does not use; None where nobody knows."""
     mounts: tuple[Mount, ...] = ()
     """What tests see that is not in the image."""
     data: frozenset[str] = frozenset()

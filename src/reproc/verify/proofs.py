@@ -64,7 +64,7 @@ def test_key(
 
 def audits_key(plan: TargetPlan, built: Built) -> str:
     """A digest of all that an image's audits depend on."""
-    return _digest("audits", repr(plan.target), plan.entry, _image(built))
+    return _digest("audits", repr(plan.target), plan.entry, sorted(plan.compilers.items()), _image(built))
 
 
 def rebuild_key(key: str | None, built: Built) -> str | None:

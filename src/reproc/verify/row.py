@@ -15,9 +15,10 @@ from reproc.diagnostics.codes import verify as codes
 from reproc.lock.store import Store, default_root
 from reproc.progress import Progress
 from reproc.record import replace
+from reproc.source import Span
 from reproc.verify import contract, proofs
 from reproc.verify.audits import audits
-from reproc.verify.audits.image import Image, Unreadable
+from reproc.verify.audits.image import Image, Unreadable, below
 from reproc.verify.circumstances import elsewhere
 from reproc.verify.emulation import Unsuited
 from reproc.verify.engines.base import BuildFailed, Built, CommandResult, Engine, Probe, RunFailed
@@ -289,7 +290,15 @@ class _Row:
         folder.mkdir(parents=True)
         try:
             with self.rows.progress.task(f"audits of {self._what}"), Store(default_root()) as store:
-                image = Image(self.engine, built.image, self.plan.entry, folder, built.digest, Cache(store))
+                image = Image(
+                    self.engine,
+                    built.image,
+                    self.plan.entry,
+                    folder,
+                    built.digest,
+                    Cache(store),
+                    self.plan.compilers,
+                )
                 found = tuple(self._told(each) for each in audits(target, image))
         finally:
             remove_tree(folder)
@@ -300,9 +309,16 @@ class _Row:
     def _told(self, audit: AuditReport) -> AuditReport:
         if audit.status is Status.FAILED:
             facts = {"audit": audit.name, "target": self.plan.name, "engine": self.engine.name}
-            said = "\n".join(each.message for each in audit.findings if not each.holds)
-            self._tell(error(codes.AUDIT_FAILED, None, output=said, reason=audit.reason, **facts))
+            bad = [each for each in audit.findings if not each.holds]
+            said = "\n".join(each.message for each in bad)
+            place = self._keeping(bad[0].path) if bad else None
+            self._tell(error(codes.AUDIT_FAILED, place, output=said, reason=audit.reason, **facts))
         return audit
+
+    def _keeping(self, path: str | None) -> Span | None:
+        """Where the spec keeps a path, if a build does."""
+        kept = (item for build in self.plan.target.builds for item in build.keep) if self.plan.target else ()
+        return next((item.origin for item in kept if path and below(path, (item.text,))), None)
 
     # a test
 

@@ -72,6 +72,7 @@ AUDIT_FAILED = Code(
     "E0616",
     "audit-failed",
     "audit `{audit}` of `{target}` in {engine} fails: {reason}",
+    label="this keeps it",
     help=("`.reproc/report.json` has all that it found",),
 )
 TREES_DIFFER = Code(

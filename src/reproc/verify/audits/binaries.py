@@ -35,7 +35,8 @@ def check(target: Target, image: Image) -> Iterator[Finding]:
         yield Finding(each.message, each.path, each.holds, each.function, each.instruction, each.needs)
     if all(each.holds for each in shown):
         promised = promise(target).words
-        yield Finding(f"of {len(programs)} programs and libraries none needs more than {promised}")
+        count = sum(facts.program for _, facts in programs)
+        yield Finding(f"of {count} programs and libraries none needs more than {promised}")
 
 
 def promise(target: Target) -> audit.Promise:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,6 +30,8 @@ class Image:
     """Of all that is in it."""
     cache: Cache | None = None
     """What is known of files and images from earlier."""
+    compilers: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict)
+    """By build, the compilers that were there and that it does not use; None where nobody knows."""
     _copied: set[str] = field(default_factory=set)
     _programs: dict[str, Facts] = field(default_factory=dict)
     _read: set[str] = field(default_factory=set)
