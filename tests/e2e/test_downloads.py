@@ -154,6 +154,6 @@ def shown(project: Path, reproc: Reproc, *options: str) -> list[str]:
     done = reproc("verify", *options, project)
     assert done.returncode == 0, done.stderr[-4000:] + done.stdout
     report = json.loads((project / ".reproc" / "report.json").read_text(encoding="utf-8"))
-    assert report["summary"] == {"passed": 10, "failed": 0, "skipped": 0}
+    assert report["summary"] == {"passed": 10, "failed": 0, "skipped": 0, "flaky": 0}
     rows = [test for row in report["targets"][0]["engines"] for test in row["tests"]]
     return [test["stdout"] for test in rows if test["name"] == "the tree"]
