@@ -1,8 +1,10 @@
 """Measures the static audit of binaries: how often it is right, and how long it takes.
 
 The corpus is compiled here (`tests/audit/corpus.py`): every feature in every form, some of it behind a test of
-the processor and some not. Precision is the share of alarms that are right, recall the share of programs that
-would die which raise one. A program counts at the highest level that lacks its feature.
+the processor and some not; and, unless `--features` says which, what a doubter would try
+(`tests/audit/hostile.py`): C++, levels of optimisation, own tests, assembly, callbacks, and as far as they are here
+Fortran and Clang. Precision is the share of alarms that are right, recall the share of programs that would die
+which raise one. A program counts at the highest level that lacks its feature.
 
 With `--tree FOLDER` the audit of a folder is timed too, first with an empty cache and then with what that kept.
 
@@ -22,6 +24,7 @@ from time import monotonic
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "audit"))
 from corpus import Program, programs  # noqa: E402  (the tests' programs)
+from hostile import LEVEL, cases  # noqa: E402
 
 from reproc import audit  # noqa: E402
 from reproc.catalog import processors  # noqa: E402
@@ -61,6 +64,13 @@ def corpus(features: list[str] | None) -> tuple[dict[str, Counter[str]], list[st
             if came in ("missed", "false alarm"):
                 wrong.append(f"{came}: {program.name}")
             program.path.unlink()
+        for case in cases(Path(folder)) if features is None else ():
+            alarm = alarms(case.path, LEVEL)
+            came = _OUTCOMES[(0 if alarm else 1) if case.runs else (2 if alarm else 3)]
+            rows.setdefault(case.family, Counter())[came] += 1
+            if came in ("missed", "false alarm"):
+                wrong.append(f"{came}: {case.family}, {case.name}")
+            case.path.unlink()
     return rows, wrong
 
 

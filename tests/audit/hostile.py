@@ -61,24 +61,25 @@ class Case:
 _C: dict[tuple[str, str], tuple[bool, str]] = {
     ("callback", "to the C library"): (
         True,
-        f"{_FAST} static int order(const void *x, const void *y) {{ __m256i v = _mm256_set1_epi32(*(int *)x);"
-        " return _mm256_extract_epi32(_mm256_sub_epi32(v, _mm256_set1_epi32(*(int *)y)), 3); }\n"
-        "int work(int *a, int n) { qsort(a, 64, 4, order); return a[3]; }",
+        "int b[64];\nstatic int order(const void *x, const void *y) { return fast(b, *(int *)x) - fast(b, *(int *)y); }\n"
+        "int work(int *a, int n) { memcpy(b, a, sizeof b); qsort(a, 64, 4, order); return a[3]; }",
     ),
     ("callback", "to the C library, beside a test"): (
         True,
-        f"{_FAST} static int order(const void *x, const void *y) {{ __m256i v = _mm256_set1_epi32(*(int *)x);"
-        " return _mm256_extract_epi32(_mm256_sub_epi32(v, _mm256_set1_epi32(*(int *)y)), 3); }\n"
-        f'int work(int *a, int n) {{ if ({_ASKS}) puts("fast"); qsort(a, 64, 4, order); return a[3]; }}',
+        "int b[64];\nstatic int order(const void *x, const void *y) { return fast(b, *(int *)x) - fast(b, *(int *)y); }\n"
+        "int work(int *a, int n) { memcpy(b, a, sizeof b); "
+        f'if ({_ASKS}) puts("fast"); qsort(a, 64, 4, order); return a[3]; }}',
     ),
     ("callback", "a constructor"): (
         True,
-        "static int kept, b[64];\n__attribute__((constructor)) static void start(void) { kept = fast(b, 2); }\n"
+        "static int kept, b[64];\nstatic volatile int seed = 2;\n"
+        "__attribute__((constructor)) static void start(void) { b[9] = seed; kept = fast(b, seed); }\n"
         "int work(int *a, int n) { return plain(a, n) + kept; }",
     ),
     ("callback", "at exit"): (
         True,
-        "static int b[64]; static volatile int kept;\nstatic void last(void) { kept = fast(b, 2); }\n"
+        "static int b[64];\nstatic volatile int kept, seed = 2;\n"
+        "static void last(void) { b[9] = seed; kept = fast(b, seed); }\n"
         "int work(int *a, int n) { atexit(last); return plain(a, n); }",
     ),
     ("table", "constant"): (
@@ -162,7 +163,8 @@ _C: dict[tuple[str, str], tuple[bool, str]] = {
 _CXX: dict[tuple[str, str], tuple[bool, str]] = {
     ("C++", "templates"): (
         True,
-        f"template <class T> struct Sum {{ {_FAST} static T of(const T *a, int n) {_LOOP.replace('int s', 'T s')} }};\n"
+        f"template <class T> struct Sum {{ {_FAST} static T of(const T *a, int n) {{"
+        ' __asm__ volatile("vpaddd %%ymm0, %%ymm0, %%ymm0; vzeroupper" : : : "xmm0"); return a[0] * n; } };\n'
         "int work(int *a, int n) { return Sum<int>::of(a, n) + (int)Sum<long>::of((const long *)a, n & 1); }",
     ),
     ("C++", "templates by a test"): (
@@ -235,35 +237,42 @@ def zig() -> tuple[str, ...] | None:
 
 def cases(folder: Path) -> Iterator[Case]:
     """Compiles them, with the compilers that are here: GCC, and as far as they are G++, gfortran, Clang (zig)."""
+    for level in _LEVELS:
+        yield from one_of_each(folder, level)
     for key, (runs, text) in _C.items():
         source = _HEAD + _KERNELS + text + _MAIN
-        for level in _LEVELS:
-            yield _case(folder, key, level, runs, source, "c", ("gcc", level))
         for form, options in _FORMS.items():
             if form and (key in _FULL or form in ("stripped", "static, stripped")):
                 yield _case(folder, key, form, runs, source, "c", ("gcc", "-O2", *options))
         yield from _by_clang(folder, key, runs, source, "c")
-    for key, (runs, text) in _CXX.items():
+    for key, (runs, text) in _CXX.items() if shutil.which("g++") else ():
         source = _HEAD + _KERNELS + text + _MAIN
-        for level in (*_LEVELS, "-O2 -s", "-O2 -flto"):
+        for level in ("-O2 -s", "-O2 -flto"):
             yield _case(folder, key, level, runs, source, "c++", ("g++", *level.split()))
-        if key != ("C++", "versions of a function"):  # which Clang 14 to 18 want spelled otherwise
-            yield from _by_clang(folder, key, runs, source, "c++")
+        yield from _by_clang(folder, key, runs, source, "c++")
     for form, options in _FORMS.items():
         for march, runs in (("x86-64-v2", False), ("x86-64-v3", True), ("haswell", True)):
-            key = ("whole program", march)
             command = ("gcc", "-O3", f"-march={march}", *options)
-            yield _case(folder, key, form, runs, _HEAD + _WHOLE + _MAIN, "c", command)
-    if shutil.which("gfortran"):
-        for level in ("-O2", "-O3", "-O3 -s"):
-            for march, runs in (("x86-64-v2", False), ("haswell", True)):
-                command = ("gfortran", *level.split(), "-ftree-vectorize", f"-march={march}")
-                yield _case(folder, ("Fortran", march), level, runs, _FORTRAN, "f95", command)
+            yield _case(folder, ("whole program", march), form, runs, _HEAD + _WHOLE + _MAIN, "c", command)
+    for level in ("-O2", "-O3", "-O3 -s") if shutil.which("gfortran") else ():
+        for march, runs in (("x86-64-v2", False), ("haswell", True)):
+            command = ("gfortran", *level.split(), "-ftree-vectorize", f"-march={march}")
+            yield _case(folder, ("Fortran", march), level, runs, _FORTRAN, "f95", command)
+
+
+def one_of_each(folder: Path, level: str) -> Iterator[Case]:
+    """The programs in C and C++ at one level of optimisation, dynamic and with their names."""
+    for language, compiler, texts in (("c", "gcc", _C), ("c++", "g++", _CXX)):
+        for key, (runs, text) in texts.items() if shutil.which(compiler) else ():
+            yield _case(
+                folder, key, level, runs, _HEAD + _KERNELS + text + _MAIN, language, (compiler, level)
+            )
 
 
 def _by_clang(folder: Path, key: tuple[str, str], runs: bool, source: str, language: str) -> Iterator[Case]:
     program = zig()
-    if program is None:
+    # zig leaves out what that asks; and Clang spells versions of a function otherwise
+    if program is None or _ASKS in source or '"default"' in source:
         return
     name = "c++" if language == "c++" else "cc"
     for target, options in (("x86_64-linux-gnu", ("-O2",)), ("x86_64-linux-musl", ("-O2", "-s", "-static"))):

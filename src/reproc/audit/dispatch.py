@@ -6,6 +6,7 @@ only the side of "no". What is reached so runs everywhere.
 
 from __future__ import annotations
 
+import bisect
 import struct
 from collections import defaultdict
 from collections.abc import Iterator
@@ -18,13 +19,15 @@ from iced_x86 import Code, Decoder, FlowControl, Instruction, Mnemonic, OpKind
 from reproc.audit.elf import EXECUTABLE, Elf, Symbol
 from reproc.audit.flow import Knowledge, Passage, passage
 from reproc.audit.instructions import needs
-from reproc.audit.names import is_variant, queries, variables
+from reproc.audit.names import calls_back, is_answer, is_query, is_variant
 from reproc.audit.references import References
 from reproc.record import record
 
 _BLOCK = 32
 """Variables that a test writes are known by blocks of so many bytes: the parts of a structure are read one by one."""
 _NUMBERS = frozenset({OpKind.IMMEDIATE32, OpKind.IMMEDIATE32TO64, OpKind.IMMEDIATE64})
+_NEAR = 256
+"""Bytes before a call in which its arguments are made ready."""
 _FEW = 4
 """Data that looks like newer instructions does so here and there."""
 _SMALL = 1024
@@ -121,7 +124,7 @@ class _Program:
         indirect = any(
             each.is_indirect for table in (".dynsym", ".symtab") for each in self.elf.symbols(table)
         )
-        asked = any(each.name in queries() or each.name in variables() for each in found.slots.values())
+        asked = any(is_query(each.name) or is_answer(each.name) for each in found.slots.values())
         return bool(found.tests or indirect or asked or self.elf.relocations.resolvers)
 
     # ------------------------------------------------------------------------------------ the graph
@@ -146,7 +149,25 @@ class _Program:
                 caller, callee = self.found.layout.at(at), self.found.layout.at(end)
                 if caller is not None and callee is not None and caller != callee:
                     found[caller].append((at, callee))
+        for caller, at, callee in self._handed():
+            found[caller].append((at, callee))
         return found
+
+    def _handed(self) -> Iterator[tuple[int, int, int]]:
+        """By caller, calls of functions that call what they are handed, and that: its address is taken before."""
+        layout, takes = self.found.layout, sorted(self.found.takes)
+        through = ((at, self.found.slots.get(address)) for at, address in self.found.reads)
+        calls = [(at, self.resolve(target)) for at, target in self.found.branches]
+        for at, end in (*calls, *through):
+            name = layout.names.get(end) if isinstance(end, int) else end.name if end else None
+            caller = layout.at(at)
+            if caller is None or name is None or not calls_back(name):
+                continue
+            first = bisect.bisect_left(takes, (at - _NEAR, 0))
+            for place, address in takes[first : bisect.bisect_left(takes, (at, 0))]:
+                callee = layout.at(address)
+                if callee is not None and layout.at(place) == caller != callee:
+                    yield caller, at, callee
 
     @cached_property
     def callers(self) -> dict[int, set[int]]:
@@ -167,6 +188,15 @@ class _Program:
                 reader, callee = self.found.layout.at(at), self.found.layout.at(target)
                 if reader is not None and callee is not None:
                     found[reader].append((at, callee))
+        return found
+
+    @cached_property
+    def readers(self) -> dict[int, set[int]]:
+        """By function, those that read a variable which points at it when the program starts."""
+        found: dict[int, set[int]] = defaultdict(set)
+        for reader, ends in self.initial.items():
+            for _, callee in ends:
+                found[callee].add(reader)
         return found
 
     @cached_property
@@ -198,10 +228,10 @@ class _Program:
             (each.value + step) // _BLOCK
             for table in (".dynsym", ".symtab")
             for each in self.elf.symbols(table)
-            if each.section and each.name.partition("@")[0] in variables()
+            if each.section and is_answer(each.name)
             for step in range(0, max(each.size, 8), 4)
         }
-        blocks |= {slot // _BLOCK for slot, each in self.found.slots.items() if each.name in variables()}
+        blocks |= {slot // _BLOCK for slot, each in self.found.slots.items() if is_answer(each.name)}
         names = self.found.layout.names
         writers = set(self.testers)
         for tester in self.testers:
@@ -226,7 +256,7 @@ class _Program:
     def is_answer(self, address: int) -> bool:
         symbol = self.found.slots.get(address)
         if symbol is not None:
-            return symbol.name in variables()
+            return is_answer(symbol.name)
         return address // _BLOCK in self.answers
 
     @cached_property
@@ -248,7 +278,7 @@ class _Program:
             end = self.resolve(call.near_branch_target)
         if isinstance(end, int):
             return self.found.layout.at(end) in self.predicates
-        return end is not None and end.name in queries()
+        return end is not None and is_query(end.name)
 
     @cached_property
     def guards(self) -> frozenset[int]:
@@ -261,14 +291,14 @@ class _Program:
             if isinstance(end, int):
                 if at(end) in self.predicates:
                     found.add(at(place))
-            elif end is not None and end.name in queries():
+            elif end is not None and is_query(end.name):
                 found.add(at(place))
         found |= {at(place) for place, address in self.found.reads if self._names_query(address)}
         return frozenset(each for each in found if each is not None)
 
     def _names_query(self, address: int) -> bool:
         symbol = self.found.slots.get(address)
-        return symbol is not None and symbol.name in queries()
+        return symbol is not None and is_query(symbol.name)
 
     # ------------------------------------------------------------------------------------ reaching
 
@@ -335,9 +365,7 @@ class _Program:
             if index not in found:
                 found.add(index)
                 todo += self.callers[index]
-                todo += [
-                    reader for reader, ends in self.initial.items() if any(end == index for _, end in ends)
-                ]
+                todo += self.readers[index]
         return found | owners
 
     def _is_variant(self, index: int) -> bool:

@@ -11,15 +11,27 @@ from reproc.audit.elf import Elf
 
 
 @cache
-def queries() -> frozenset[str]:
-    """Functions that tell what the processor is."""
-    return frozenset(name for names in _table()["queries"].values() for name in names)
+def is_query(name: str) -> bool:
+    """Whether a function tells what the processor is."""
+    return _plain(name) in {each for names in _table()["queries"].values() for each in names}
 
 
 @cache
-def variables() -> frozenset[str]:
-    """Variables that hold what a test of the processor found."""
-    return frozenset(name for names in _table()["variables"].values() for name in names)
+def is_answer(name: str) -> bool:
+    """Whether a variable holds what a test of the processor found."""
+    return _plain(name) in {each for names in _table()["variables"].values() for each in names}
+
+
+def _plain(name: str) -> str:
+    """A symbol's name without its version, and without the digest that Rust ends its names with."""
+    return re.sub(r"17h[0-9a-f]{16}E$", "", name.partition("@")[0])
+
+
+@cache
+def calls_back(name: str) -> bool:
+    """Whether a function calls what it is handed; the C library has such under names with more underscores too."""
+    known = {each.lstrip("_") for names in _table()["callers"].values() for each in names}
+    return name.partition("@")[0].lstrip("_") in known
 
 
 @cache
