@@ -54,6 +54,28 @@ target bad {
     test "must time out" { run "sleep 60"; timeout 2s }
     test "must not reach the network" { run "cat /proc/net/dev | grep -E 'eth|ens|enp'" }
     test "must not write" { run "touch /opt/x" }
+    test "must not be root" { run "test $(id -u) = 0" }
+    test "must have a terminal" { run "test -t 0 && test -t 1" }
+    test "must not hang" {
+        run     "trap '' TERM INT HUP; (trap '' TERM; sleep 98731 > /dev/null 2>&1 &); sleep 98731 & sleep 98731"
+        timeout 2s
+    }
+    test "must not flood" { run "yes 0123456789abcde | head -c 160000000"; expect stdout contains "end" }
+    test "must be text" { run "printf 'a\\377\\n'"; expect stdout equals "a" }
+    test "exit" { run "true"; expect exit 1 }
+    test "stdout contains" { run "echo abc"; expect stdout contains "x" }
+    test "stdout equals" { run "echo abcd"; expect stdout equals "abc" }
+    test "stdout matches" { run "echo abc"; expect stdout matches "^b" }
+    test "stderr contains" { run "echo abc"; expect stderr contains "abc" }
+    test "stderr equals" { run "echo abc >&2"; expect stderr equals "abcd" }
+    test "stderr matches" { run "echo abc >&2"; expect stderr matches "^abc.$" }
+    test "file exists" { run "true"; expect file /opt/greet/no exists }
+    test "file absent" { run "true"; expect file /opt/greet/bin/greet absent }
+    test "file contains" { run "true"; expect file /opt/greet/bin/greet contains "nothing of the kind" }
+    test "file sha256" {
+        run    "true"
+        expect file /opt/greet/bin/greet sha256 0000000000000000000000000000000000000000000000000000000000000000
+    }
 }
 
 target broken {
@@ -133,16 +155,52 @@ def test_what_holds_is_green(verified: tuple[int, str, Rows], engine: str) -> No
     assert len(row["tests"]) == 6
 
 
+MUST_FAIL = {
+    "must fail": "exit code 1, expected 0",
+    "must time out": "it did not end within 2 s",
+    "must not reach the network": "exit code 1, expected 0",
+    "must not write": "exit code 1, expected 0",
+    "must not be root": "exit code 1, expected 0",
+    "must have a terminal": "exit code 1, expected 0",
+    "must not hang": "it did not end within 2 s",
+    "must not flood": 'stdout does not contain "end"; it is 160000000 bytes long, of which the first 1048576',
+    "must be text": 'stdout does not equal "a"; it is "a\ufffd"',
+    "exit": "exit code 0, expected 1",
+    "stdout contains": 'stdout does not contain "x"; it is "abc"',
+    "stdout equals": 'stdout does not equal "abc"; it is "abcd"',
+    "stdout matches": 'stdout does not match "^b"; it is "abc"',
+    "stderr contains": 'stderr does not contain "abc"; it is empty',
+    "stderr equals": 'stderr does not equal "abcd"; it is "abc"',
+    "stderr matches": 'stderr does not match "^abc.$"; it is "abc"',
+    "file exists": "the file `/opt/greet/no` is not there",
+    "file absent": "the file `/opt/greet/bin/greet` is there",
+    "file contains": "the file `/opt/greet/bin/greet` does not contain `nothing of the kind`",
+    "file sha256": "the file `/opt/greet/bin/greet` has the sha256 ",
+}
+"""Every kind of expectation, and tests that misbehave: each must fail, and for its own reason."""
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_what_must_fail_fails(verified: tuple[int, str, Rows], engine: str) -> None:
     code, _, rows = verified
     assert code == 1
-    assert {test["name"]: test["status"] for test in rows["bad", engine]["tests"]} == {
-        "must fail": "failed",
-        "must time out": "failed",
-        "must not reach the network": "failed",
-        "must not write": "failed",
+    found = {test["name"]: (test["status"], test["reason"]) for test in rows["bad", engine]["tests"]}
+    assert found.keys() == MUST_FAIL.keys()
+    wrong = {
+        name: row
+        for name, row in found.items()
+        if row[0] != "failed" or not row[1].startswith(MUST_FAIL[name])
     }
+    assert wrong == {}
+
+
+def test_the_report_has_the_steps_of_builds(verified: tuple[int, str, Rows]) -> None:
+    for engine in ENGINES:
+        steps = {step["title"]: step for step in verified[2]["good", engine]["build"]["steps"]}
+        line = next(n for n, text in enumerate(SPEC.lstrip().splitlines(), 1) if "cp greet.sh" in text)
+        places = {step["place"] for step in verified[2]["good", engine]["build"]["steps"]}
+        assert f"repro.spec:{line}:5" in places
+        assert {"code greet", "build greet", "app main"} <= steps.keys()
 
 
 @pytest.mark.parametrize("engine", ENGINES)
