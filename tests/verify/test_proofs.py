@@ -10,6 +10,7 @@ import pytest
 from fake_engine import FakeEngine
 
 from reproc import model
+from reproc.diagnostics.codes import verify as codes
 from reproc.progress import Silent
 from reproc.record import replace
 from reproc.verify import proofs
@@ -242,3 +243,26 @@ def test_what_is_damaged_counts_as_never_shown(case: Case, damage: Callable[[Pat
     assert case.did[0] == 2
     case.run()
     assert case.did == (0, 0)
+
+
+def test_the_recorded_image_is_the_other_build(case: Case) -> None:
+    """What an image was on another day counts for its level, `--no-cache` or not."""
+    case.options = Options(cache=False)
+    report = case.run()
+    row = report.targets[0].engines[0]
+    assert row.build is not None and row.build.recorded is not None
+    assert (row.build.recorded.same, row.level, report.exit_code) == (True, "R3", 0)
+    case.engines[0].digests["cpu"] = "sha256:1"
+    case.options = Options(cache=False, required=("R3",))
+    for _ in range(2):
+        report = case.run()
+        docker, singularity = report.targets[0].engines
+        assert docker.build is not None and docker.build.recorded is not None
+        assert (docker.build.recorded.digest, docker.build.recorded.same) == ("sha256:0", False)
+        assert (docker.level, singularity.level, report.exit_code) == ("R0", "R3", 1)
+    assert [each.code for each in report.diagnostics] == [codes.LEVEL_MISSED]
+    assert "cpu, docker, note: the same recipe and inputs gave other bytes" in table(report)
+    told = report.document({}, None)["targets"][0]["engines"][0]["build"]["recorded"]
+    assert (told["digest"], told["same"]) == ("sha256:0", False)
+    case.text = "FROM scratch\nRUN another\n"
+    assert [row.level for row in case.run().targets[0].engines] == ["R0", "R0"]

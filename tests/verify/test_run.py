@@ -267,6 +267,7 @@ def test_the_document(go: Go, smoke: MakeTest, tmp_path: Path) -> None:
         "shape": "vendored",
         "network": [],
         "steps": [],
+        "recorded": None,
     }
     assert docker["tests"][1] == {
         "name": "a test with a name that is so long that it cannot stand on one line of the table",

@@ -21,7 +21,15 @@ from reproc.files import write_atomically
 from reproc.verify.engines.base import Built, Captured, Probe, Step
 from reproc.verify.machine import Machine
 from reproc.verify.plan import Recipe, TargetPlan
-from reproc.verify.report import AuditReport, Finding, Package, RebuildReport, Status, TestReport
+from reproc.verify.report import (
+    AuditReport,
+    Finding,
+    Package,
+    RebuildReport,
+    RecordedReport,
+    Status,
+    TestReport,
+)
 from reproc.version import VERSION
 
 _SCHEME = 2
@@ -43,6 +51,13 @@ def image_key(recipe: Recipe, probe: Probe) -> str | None:
     engine = (probe.engine, probe.version, [(each.name, each.text) for each in probe.details])
     circumstances = (recipe.platform, recipe.epoch, recipe.network, recipe.tag)
     return _digest("image", recipe.file.read_bytes(), recipe.inputs, engine, circumstances)
+
+
+def recipe_key(recipe: Recipe) -> str | None:
+    """A digest of all that an image is made of, whatever makes it; None where not all of it is known."""
+    if recipe.inputs is None:
+        return None
+    return _digest("recipe", recipe.file.read_bytes(), recipe.inputs, recipe.platform, recipe.epoch)
 
 
 def _image(built: Built) -> str:
@@ -86,12 +101,25 @@ class Proofs:
     """What was shown of a target in one engine, or of its images side by side."""
 
     def __init__(self, path: Path, now: str, *, believed: bool = True) -> None:
-        """Reads what is there; if it is not `believed`, it is forgotten."""
+        """Reads what is there; if it is not `believed`, it is forgotten, but for the recorded image's digest."""
         self._path, self._now = path, now
-        if not believed:
-            path.unlink(missing_ok=True)
-        self._known: dict[str, Any] = _read(path)
+        known = _read(path)
+        self._known: dict[str, Any] = known if believed else {"recorded": known.get("recorded")}
         self._known.setdefault("shown", {})
+        if known and not believed:
+            self._write()
+
+    def recorded(self, key: str | None, built: Built) -> RecordedReport | None:
+        """The image that was made first of the same, which is kept for good, held against one that was made now."""
+        if key is None or built.digest is None:
+            return None
+        with suppress(*_DAMAGED):
+            kept = self._known["recorded"]
+            if kept["key"] == key:
+                return RecordedReport(str(kept["since"]), kept["digest"], kept["digest"] == built.digest)
+        self._known["recorded"] = {"key": key, "since": self._now, "digest": built.digest}
+        self._write()
+        return None
 
     def image(self, key: str | None) -> tuple[Built, str] | None:
         """An image of earlier and when it was built."""
@@ -100,7 +128,9 @@ class Proofs:
             if key is not None and kept["key"] == key:
                 what = kept["what"]
                 steps = tuple(Step(**each) for each in what["steps"])
-                return Built(**{**what, "notes": tuple(what["notes"]), "steps": steps}), str(kept["since"])
+                return Built(**{**what, "notes": tuple(what["notes"]), "steps": steps, "varied": ()}), str(
+                    kept["since"]
+                )
         return None
 
     def add_image(self, key: str | None, built: Built) -> None:

@@ -71,6 +71,17 @@ def summed(runs: Sequence[TestReport]) -> TestReport:
 
 
 @record
+class RecordedReport:
+    """The image that an earlier run made first of the same recipe and inputs."""
+
+    since: str
+    """When that was: RFC 3339, UTC."""
+    digest: str
+    same: bool
+    """Whether the image that was made now has that digest, too."""
+
+
+@record
 class BuildReport:
     """One image."""
 
@@ -90,6 +101,8 @@ class BuildReport:
     """When an earlier run showed it, if this one did not do it again: nothing had changed."""
     steps: tuple[Step, ...] = ()
     """In the order of the recipe; empty where the engine does not tell them apart."""
+    recorded: RecordedReport | None = None
+    """None if this run did not build, or no earlier one had built of the same."""
 
 
 @record
@@ -165,10 +178,16 @@ class EngineReport:
 
     @property
     def level(self) -> str | None:
-        """The level of reproducibility that was shown: R0 is that it builds, more needs a second build."""
-        if self.rebuild is not None:
-            return self.rebuild.level
-        return "R0" if self.build is not None and self.build.status is Status.PASSED else None
+        """The level of reproducibility that was shown: R0 is that it builds, more needs a second build or a recorded one.
+
+        Of two that were held against this one, the one that differs more decides.
+        """
+        if self.build is None or self.build.status is not Status.PASSED:
+            return None
+        shown = [self.rebuild.level] if self.rebuild is not None else []
+        if (recorded := self.build.recorded) is not None:
+            shown.append("R3" if recorded.same else "R0")
+        return min(shown, default="R0")
 
 
 @record
@@ -315,6 +334,7 @@ def _engine(row: EngineReport) -> dict[str, Any]:
             "status": build.status.value,
             "seconds": round(build.seconds, 3),
             "since": build.since,
+            "recorded": build.recorded and dict(vars(build.recorded)),
             "image": build.image,
             "digest": build.digest,
             "size": build.size,

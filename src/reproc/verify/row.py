@@ -200,13 +200,28 @@ class _Row:
             build = replace(build, status=Status.FAILED)
             return EngineReport(name, version, Status.FAILED, built.diagnostic.message, build, rows)
         build = replace(build, image=built.image, digest=built.digest, notes=built.notes, size=built.size)
-        build = replace(build, steps=built.steps)
+        recorded = self.known.recorded(proofs.recipe_key(self.recipe), built) if since is None else None
+        build = replace(build, steps=built.steps, recorded=recorded)
         rows = tuple(self._tested(built))
         audited = self._audited(built)
         again = self._rebuilt(built, key)
         statuses = [*(each.status for each in rows), *(each.status for each in audited)]
         status = Status.FAILED if Status.FAILED in statuses else Status.PASSED
-        return EngineReport(name, version, status, None, build, rows, audited, again)
+        return self._required(EngineReport(name, version, status, None, build, rows, audited, again))
+
+    def _required(self, row: EngineReport) -> EngineReport:
+        """The row; says so if it reaches less than the level that was asked for."""
+        required = [each for each in self.rows.options.required if each in LEVELS]
+        if row.level is not None and not self._stopped and max(required, default="") > row.level:
+            recorded = row.build.recorded if row.build else None
+            said = listed(row.rebuild.differences, row.rebuild.count) if row.rebuild else ""
+            if recorded is not None and not recorded.same:
+                said = (
+                    f"{said}\nthe same recipe and inputs gave {recorded.digest} in {recorded.since}".strip()
+                )
+            facts = {"target": self.plan.name, "engine": self.engine.name, "level": row.level}
+            self._tell(error(codes.LEVEL_MISSED, None, output=said, wanted=max(required), **facts))
+        return row
 
     def _built(self, key: str | None) -> Built | BuildFailed:
         with self.rows.progress.task(f"build {self._what}"):
@@ -247,11 +262,6 @@ class _Row:
             return None
         if found.level == LEVELS[-1] and found.since is None:
             self.known.add(key, found)
-        required = self.rows.options.required
-        if above := sorted(each for each in required if each in LEVELS and each > found.level):
-            facts = {"target": self.plan.name, "engine": self.engine.name, "level": found.level}
-            said = listed(found.differences, found.count)
-            self._tell(error(codes.LEVEL_MISSED, None, output=said, wanted=above[-1], **facts))
         return found
 
     def _built_again(self, built: Built) -> RebuildReport | None:

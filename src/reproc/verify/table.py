@@ -147,6 +147,10 @@ def _reasons(report: Report) -> Iterable[str]:
             for audit in row.audits:
                 if audit.status is Status.FAILED:
                     yield f"{target.name}, {row.engine}, audit {audit.name} failed: {audit.reason}"
+            recorded = row.build.recorded if row.build is not None else None
+            if recorded is not None and not recorded.same:
+                text = f"the same recipe and inputs gave other bytes in the run of {recorded.since}"
+                yield f"{target.name}, {row.engine}, note: {text}"
             for note in row.build.notes if row.build is not None else ():
                 yield f"{target.name}, {row.engine}, note: {note}"
 
