@@ -33,7 +33,8 @@ MakeTest = Callable[..., model.Test]
 STORE = '{"features": {"containerd-snapshotter": true}}'
 SECONDS = 86423
 """To sleep; a test knows its own processes by it."""
-OPTIONS = ("--bridge=none", "--iptables=false", "--ip6tables=false")
+ALONE = ("unshare", "--net", "dockerd", "--bridge=none", "--iptables=false", "--ip6tables=false")
+"""With a network of its own: a daemon that is to have no bridge removes `docker0`, which belongs to the machine's."""
 
 
 class Daemon:
@@ -52,10 +53,10 @@ class Daemon:
     def start(self) -> None:
         folder = self._folder
         places = [f"--data-root={folder}/data", f"--exec-root={folder}/exec", f"--pidfile={folder}/pid"]
-        command = ["dockerd", f"--config-file={folder}/daemon.json", f"--host={self.address}", *places]
+        command = [*ALONE, f"--config-file={folder}/daemon.json", f"--host={self.address}", *places]
         with (folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                [*command, *OPTIONS], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
         deadline = time.monotonic() + 60
         while self.said("version") is None:
