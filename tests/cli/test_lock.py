@@ -261,7 +261,7 @@ def test_apt_as_the_resolver_comes_to_the_same_bytes(paper: Paper) -> None:
     paper.keep_snapshot("20240601T000000Z")
     place = paper.folder / "repro.lock"
     found = []
-    for resolver in ("apt", "reproc"):
+    for resolver in ("apt", "python"):
         place.unlink(missing_ok=True)
         paper.run("lock", "--as-of", "2024-06-01", "--resolver", resolver)
         found.append(place.read_bytes())

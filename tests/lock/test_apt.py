@@ -47,6 +47,12 @@ def test_the_index_is_kept(site: Site, store: Store, server: Server) -> None:
     server.asked.clear()
     resolve(site, store, "tool")
     assert [path for path in server.asked if "InRelease" not in path] == []
+    for path in (store.root / "sha256").glob("*/*"):
+        path.chmod(0o644)
+        path.write_bytes(path.read_bytes()[:-1] + b"?")
+    damaged = Store(store.root)
+    assert resolve(site, damaged, "tool")[0] == ["apt", "base-thing", "libbase", "needed"]
+    assert damaged.damaged and any("Packages" in path for path in server.asked)
 
 
 def test_mistakes_are_told_together_with_help(site: Site, store: Store) -> None:

@@ -403,7 +403,7 @@ def packages(**versions: tuple[str, str]) -> Index:
         f"Package: {name.replace('_', '-')}\nVersion: {version}\nArchitecture: amd64\n{fields}"
         for name, (version, fields) in versions.items()
     )
-    return Index("debian", "\n".join(stanzas).encode())
+    return Index("debian", ["\n".join(stanzas).encode()])
 
 
 OLD = packages(

@@ -8,7 +8,7 @@ from reproc.lock.debian.solver import Solution, Wish, solve
 
 def world(*stanzas: str) -> Universe:
     text = "\n\n".join("Package: " + s.replace("; ", "\n") for s in stanzas)
-    return Universe("amd64", [Index("debian", text.encode())])
+    return Universe("amd64", [Index("debian", [text.encode()])])
 
 
 def ask(universe: Universe, *wishes: str, status: str = "") -> Solution:
@@ -142,7 +142,7 @@ def test_chains_may_be_long() -> None:
 
 def test_the_newest_of_several_indexes() -> None:
     old, new = (f"Package: a\nVersion: {v}\n".encode() for v in ("1.0", "1.0+deb12u1"))
-    here = Universe("amd64", [Index("debian", old), Index("debian-security", new)])
+    here = Universe("amd64", [Index("debian", [old]), Index("debian-security", [new])])
     added = solve(here, {}, [Wish("a")]).added
     assert [(p.version, p.archive) for p in added] == [("1.0+deb12u1", "debian-security")]
 
@@ -152,3 +152,36 @@ def test_order_of_wishes_does_not_matter() -> None:
         "a; Version: 1; Depends: x | y", "b; Version: 1; Depends: y | x", "x; Version: 1", "y; Version: 1"
     )
     assert names(ask(here, "a", "b")) == names(ask(here, "b", "a"))
+
+
+def test_an_index_is_the_same_however_it_comes_in() -> None:
+    text = b"""Package: a
+Version: 1
+Architecture: amd64
+Maintainer: Somebody
+Description: reads
+ a Package: b that is none
+ .
+ more
+Provides: c, d (= 2)
+Essential: yes
+Tag: role::program,
+ use::converting
+
+Package: b
+Version: 2
+Architecture: all
+Section: misc
+Depends: c
+"""
+    whole = Index("debian", [text])
+    assert b"Description" not in whole.text and b"Tag" not in whole.text and b"use::" not in whole.text
+    assert [p.name for p in whole.providing("d")] == ["a"] == [p.name for p in whole.basic()]
+    assert [p.fields["depends"] for p in whole.named("b")] == ["c"]
+    for size in range(1, len(text)):
+        parts = Index("debian", (text[start : start + size] for start in range(0, len(text), size)))
+        assert (parts.text, parts.places) == (whole.text, whole.places)
+    again = Index.restored("debian", whole.text, whole.places)
+    assert (again.names, again.places) == (frozenset("ab"), whole.places)
+    nothing = Index("debian", ())
+    assert Index.restored("debian", nothing.text, nothing.places).names == frozenset()

@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import lzma
+import shutil
 import subprocess
 import tarfile
 from pathlib import Path
@@ -17,6 +18,8 @@ import pytest
 from reproc import catalog
 from reproc.lock import toolchains
 from reproc.lock.archives import Site
+from reproc.lock.debian.oracle import Apt
+from reproc.lock.debian.solver import Resolver, solve
 from reproc.lock.model import AptLayer, WebTree
 from reproc.lock.net import Client
 from reproc.lock.problem import Problem
@@ -170,14 +173,16 @@ def publish_jessie(server: Server, gpg: list[str], sign: bool = True) -> None:
         server.files[f"{folder}/{name}"] = packed
 
 
-def old_layers(site: Site, server: Server, store: Store, *packages: str) -> tuple[list[str], apt.Archives]:
+def old_layers(
+    site: Site, store: Store, *packages: str, resolver: Resolver = solve
+) -> tuple[list[str], apt.Archives]:
     assert BOOKWORM is not None
     archives = apt.Archives(site, Client(wait=0, attempts=1), store, 0)
     universe = archives.universe(BOOKWORM, "amd64")
     installed = apt.basic_closure(universe, BOOKWORM)
     request = AptRequest("tools", None, tuple(item(each) for each in packages), beside=("jessie",))
     wider = toolchains.beside(archives, universe, BOOKWORM, [request])
-    (layer,) = apt.layers(universe, BOOKWORM, installed, [request], wider)
+    (layer,) = apt.layers(universe, BOOKWORM, installed, [request], wider, resolver)
     return [f"{d.name} {d.version} {d.archive}" for d in layer.debs], archives
 
 
@@ -192,7 +197,7 @@ def test_a_release_that_is_in_snapshots_alone(
     then: Site, server: Server, store: Store, expired: tuple[list[str], Path]
 ) -> None:
     publish_jessie(server, expired[0])
-    debs, archives = old_layers(then, server, store, "gcc-4.9")
+    debs, archives = old_layers(then, store, "gcc-4.9")
     (old,) = {each.partition(" ")[2].partition(" ")[2] for each in debs}
     assert debs == [f"gcc-4.9 4.9.2-10 {old}", f"gcc-4.9-base 4.9.2-10 {old}", f"libgcc1 1:4.9.2-10 {old}"]
     (record,) = [each for each in archives.used() if each.name == old]
@@ -202,12 +207,21 @@ def test_a_release_that_is_in_snapshots_alone(
     assert f"{server.address}/archive/debian/20200701T000000Z" in places
 
 
+@pytest.mark.skipif(shutil.which("apt-get") is None, reason="apt is not installed")
+def test_apt_sees_of_an_old_release_what_reproc_does(
+    then: Site, server: Server, store: Store, expired: tuple[list[str], Path]
+) -> None:
+    publish_jessie(server, expired[0])
+    ours, _ = old_layers(then, store, "gcc-4.9")
+    assert ours == old_layers(then, store, "gcc-4.9", resolver=Apt())[0]
+
+
 def test_a_release_with_another_signature(
     then: Site, server: Server, store: Store, expired: tuple[list[str], Path]
 ) -> None:
     publish_jessie(server, expired[0], sign=False)
     with pytest.raises(Problem) as caught:
-        old_layers(then, server, store, "gcc-4.9")
+        old_layers(then, store, "gcc-4.9")
     assert [d.code.name for d in caught.value.diagnostics] == ["bad-signature"]
 
 
@@ -217,13 +231,13 @@ def test_a_release_whose_key_nobody_has(
     publish_jessie(server, expired[0])
     (expired[1] / "debian-archive-removed-keys.gpg").unlink()
     with pytest.raises(Problem) as caught:
-        old_layers(then, server, store, "gcc-4.9")
+        old_layers(then, store, "gcc-4.9")
     assert [d.code.name for d in caught.value.diagnostics] == ["bad-signature"]
 
 
 def test_a_snapshot_service_that_does_not_answer_for_it(then: Site, server: Server, store: Store) -> None:
     with pytest.raises(Problem) as caught:
-        old_layers(then, server, store, "gcc-4.9")
+        old_layers(then, store, "gcc-4.9")
     assert [d.code.name for d in caught.value.diagnostics] == ["not-served"]
 
 
@@ -235,7 +249,7 @@ def test_what_the_base_provides_is_not_taken(
     now = packages.replace(b"Provides: virtual-help (= 2)", b"Provides: libgcc1 (= 1:12)")
     for path, content in suite_files(small_archive.key, "bookworm", now).items():
         server.files[f"/debian/{path}"] = content
-    debs, _ = old_layers(then, server, store, "gcc-4.9")
+    debs, _ = old_layers(then, store, "gcc-4.9")
     assert [each.split()[0] for each in debs] == ["gcc-4.9", "gcc-4.9-base", "helper"]
 
 

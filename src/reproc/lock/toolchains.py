@@ -79,13 +79,24 @@ class Beside(Index):
     def names(self) -> frozenset[str]:
         return self._index.names - self._base.names
 
-    def named(self, name: str) -> Iterator[Package]:
+    @property
+    def text(self) -> bytes:
+        return b"\n".join(self._stanza(package) for package in self._index if self._lacks(package.name))
+
+    def _stanza(self, package: Package) -> bytes:
+        provides = ", ".join(str(each) for each in package.provides if self._lacks(each.name))
+        return Package({**package.fields, "provides": provides}, package.archive).stanza()
+
+    def _lacks(self, name: str) -> bool:
         # libgcc1 of jessie is libgcc-s1's today
-        if name not in self._base.names and not self._base.providers(name):
+        return name not in self._base.names and not self._base.providers(name)
+
+    def named(self, name: str) -> Iterator[Package]:
+        if self._lacks(name):
             yield from self._index.named(name)
 
     def providing(self, name: str) -> Iterator[Package]:
-        if name not in self._base.names and not self._base.providers(name):
+        if self._lacks(name):
             yield from (p for p in self._index.providing(name) if p.name not in self._base.names)
 
     def mention(self, name: str) -> int | None:

@@ -51,8 +51,8 @@ def parser() -> Parser:
     )
     made.add_argument(
         "--resolver",
-        choices=("reproc", "apt"),
-        default="reproc",
+        choices=("python", "apt"),
+        default="python",
         help="what says which packages an installation brings in: reproc's own way, or this machine's apt",
     )
     made.add_argument("--json", action="store_true", help="print the lock, or the differences, as JSON")
@@ -71,7 +71,7 @@ def _date(text: str) -> int:
 def run(options: Namespace, console: Console) -> int:
     """Writes repro.lock; a lock that fits the spec is left alone, byte for byte."""
     changing = (
-        options.update or options.update_all or options.as_of is not None or options.resolver != "reproc"
+        options.update or options.update_all or options.as_of is not None or options.resolver != "python"
     )
     if options.check and (changing or options.diff):
         console.say(

@@ -55,6 +55,10 @@ class _Places:
         """Names, then offsets."""
         return b"\n".join(self.names) + b"\n\n" + b" ".join(b"%x" % each for each in self._offsets)
 
+    def __iter__(self) -> Iterator[int]:
+        """Every place, in the order of the file."""
+        return iter(sorted(self._offsets))
+
     def at(self, name: str) -> Iterator[int]:
         """Where that name is found."""
         wanted = name.encode("ascii", "replace")
@@ -65,19 +69,20 @@ class _Places:
 
 
 class Index:
-    """One `Packages` file."""
+    """One `Packages` file, read in blocks that may end anywhere."""
 
-    def __init__(self, archive: str | None, content: bytes) -> None:
+    def __init__(self, archive: str | None, blocks: Iterable[bytes]) -> None:
         self.archive = archive
-        self._content = _IDLE.sub(b"", b"\n" + content.strip(b"\n") + b"\n")
+        self._content = b"".join(_relevant(blocks))
 
     @classmethod
     def restored(cls, archive: str | None, text: bytes, places: bytes) -> Index:
         """The index that gave these `text` and `places`."""
-        index = cls.__new__(cls)
-        index.archive, index._content = archive, text
-        packages, _, provided = places.partition(b"\0")
+        index = cls(archive, ())
+        index._content = text
+        packages, provided, basic = places.split(b"\0")
         index._packages, index._provided = _Places.unpacked(packages), _Places.unpacked(provided)
+        index._basic = [int(each, 16) for each in basic.split()]
         return index
 
     @property
@@ -87,8 +92,9 @@ class Index:
 
     @property
     def places(self) -> bytes:
-        """Where in the text each package, and what others provide, is found."""
-        return self._packages.packed() + b"\0" + self._provided.packed()
+        """Where in the text each package, what others provide, and the basic ones are found."""
+        basic = b" ".join(b"%x" % each for each in self._basic)
+        return b"\0".join((self._packages.packed(), self._provided.packed(), basic))
 
     @cached_property
     def _packages(self) -> _Places:
@@ -100,8 +106,18 @@ class Index:
         return _Places.of((name, match.start()) for match in found for name in _NAME.findall(match[1]))
 
     @cached_property
+    def _basic(self) -> Sequence[int]:
+        found = (m for pattern in (_ESSENTIAL, _REQUIRED) for m in pattern.finditer(self._content))
+        return sorted({self._stanza_around(match.start()) for match in found})
+
+    @cached_property
     def names(self) -> frozenset[str]:
         return frozenset(name.decode("ascii", "replace") for name in self._packages.names)
+
+    def __iter__(self) -> Iterator[Package]:
+        """Every package, in the file's order."""
+        for start in self._packages:
+            yield self._package(start)
 
     def named(self, name: str) -> Iterator[Package]:
         """Every version of that name, in the file's order."""
@@ -125,9 +141,7 @@ class Index:
 
     def basic(self) -> Iterator[Package]:
         """The packages that are essential or of priority `required`."""
-        found = (m for pattern in (_ESSENTIAL, _REQUIRED) for m in pattern.finditer(self._content))
-        starts = {self._stanza_around(match.start()) for match in found}
-        for start in sorted(starts):
+        for start in self._basic:
             yield self._package(start)
 
     def _stanza_around(self, place: int) -> int:
@@ -138,6 +152,17 @@ class Index:
         start = self._stanza_around(start)
         end = self._content.find(b"\n\n", start)
         return Package(fields_of(self._content[start : end if end >= 0 else None]), self.archive)
+
+
+def _relevant(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """The text without what people read in it, beginning and ending with a newline."""
+    rest = b"\n"
+    for block in blocks:
+        text = rest + block
+        end = text.rfind(b"\n\n") + 1
+        yield _IDLE.sub(b"", text[:end])
+        rest = text[end:]
+    yield _IDLE.sub(b"", rest.rstrip(b"\n") + b"\n")
 
 
 class Universe:

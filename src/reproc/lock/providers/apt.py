@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import lzma
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
+from typing import IO, cast
 
 from reproc.catalog import Release
 from reproc.diagnostics.codes import lock as codes
@@ -24,7 +27,7 @@ from reproc.lock.debian.control import Package
 from reproc.lock.debian.index import Index, Universe
 from reproc.lock.failures import shown
 from reproc.lock.model import AptLayer, Archive, Deb
-from reproc.lock.net import Client, digest
+from reproc.lock.net import Client
 from reproc.lock.problem import Problem, first_of, problem
 from reproc.lock.requests import AptRequest, SourceRequest
 from reproc.lock.store import Store
@@ -32,6 +35,13 @@ from reproc.model import Item
 from reproc.record import record, replace
 
 _LIMIT = 1 << 30
+_BLOCK = 1 << 22
+_FORMS: Mapping[str, Callable[[BytesIO], IO[bytes]]] = {
+    ".xz": cast("Callable[[BytesIO], IO[bytes]]", lzma.open),
+    ".gz": cast("Callable[[BytesIO], IO[bytes]]", gzip.open),
+    "": lambda file: file,
+}
+"""How the forms of an index are read, the smallest first."""
 _INDEXES = "packages"
 """The area of notes that say by which digests the store has what was made of an index."""
 """The largest index that is unpacked, in bytes."""
@@ -213,25 +223,22 @@ class Archives:
 
     def _packages(
         self, signed: releases.InRelease, folders: Sequence[str], name: str, archive: str, suite: str
-    ) -> bytes:
-        """The text of a `Packages` file."""
-        plain = signed.digests.get(name)
-        for ending, unpack in ((".xz", _unxz), (".gz", _ungzip), ("", bytes)):
-            listed = signed.digests.get(name + ending)
-            if listed is None:
-                continue
-            path = self._listed(signed, folders, name + ending, listed[0])
-            try:
-                content = unpack(path)
-            except (lzma.LZMAError, OSError, EOFError) as trouble:
-                raise problem(
-                    codes.BAD_INDEX, None, suite=suite, archive=archive, reason=str(trouble)
-                ) from trouble
-            if plain is not None and digest(content) != plain[0]:
-                reason = "its unpacked digest is wrong"
-                raise problem(codes.BAD_INDEX, None, suite=suite, archive=archive, reason=reason)
-            return content
-        raise problem(codes.BAD_INDEX, None, suite=suite, archive=archive, reason=f"it lists no `{name}`")
+    ) -> Iterator[bytes]:
+        """The blocks of a `Packages` file, checked at their end."""
+        found = next((each for each in _FORMS if name + each in signed.digests), None)
+        if found is None:
+            raise problem(codes.BAD_INDEX, None, suite=suite, archive=archive, reason=f"it lists no `{name}`")
+        packed = self._listed(signed, folders, name + found, signed.digests[name + found][0])
+        plain, seen = signed.digests.get(name), hashlib.sha256()
+        try:
+            yield from _ahead(_unpacked(packed, _FORMS[found], seen.update))
+        except (lzma.LZMAError, OSError, EOFError) as trouble:
+            raise problem(
+                codes.BAD_INDEX, None, suite=suite, archive=archive, reason=str(trouble)
+            ) from trouble
+        if plain is not None and seen.hexdigest() != plain[0]:
+            reason = "its unpacked digest is wrong"
+            raise problem(codes.BAD_INDEX, None, suite=suite, archive=archive, reason=reason)
 
     def _listed(self, signed: releases.InRelease, folders: Sequence[str], name: str, sha256: str) -> bytes:
         parent, slash, _ = name.rpartition("/")
@@ -241,18 +248,26 @@ class Archives:
         return self.client.get(addresses, f"the index `{name}`", _LIMIT, sha256)
 
 
-def _unxz(content: bytes) -> bytes:
-    return _bounded(lzma.LZMADecompressor().decompress(content, _LIMIT))
+def _unpacked(
+    packed: bytes, form: Callable[[BytesIO], IO[bytes]], see: Callable[[bytes], object]
+) -> Iterator[bytes]:
+    size = 0
+    with form(BytesIO(packed)) as file:
+        while block := file.read(_BLOCK):
+            size += len(block)
+            if size >= _LIMIT:
+                raise OSError("it is too large")
+            see(block)
+            yield block
 
 
-def _ungzip(content: bytes) -> bytes:
-    return _bounded(gzip.decompress(content))
-
-
-def _bounded(content: bytes) -> bytes:
-    if len(content) >= _LIMIT:
-        raise OSError("it is too large")
-    return content
+def _ahead(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """The same blocks, the next one always in the making."""
+    with ThreadPoolExecutor(1) as pool:
+        following = pool.submit(next, blocks, b"")
+        while block := following.result():
+            following = pool.submit(next, blocks, b"")
+            yield block
 
 
 def basic_closure(
