@@ -42,8 +42,8 @@ _FORMS: Mapping[str, Callable[[BytesIO], IO[bytes]]] = {
     "": lambda file: file,
 }
 """How the forms of an index are read, the smallest first."""
-_INDEXES = "packages"
-"""The area of notes that say by which digests the store has what was made of an index."""
+_INDEXES = "indexes-1"
+"""The area of notes that say by which digests the store has what was made of an index; numbered by its form."""
 """The largest index that is unpacked, in bytes."""
 
 
