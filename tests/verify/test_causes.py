@@ -14,7 +14,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from conftest import PROGRAMS, write_recipe, write_rootfs
 
 from reproc.diagnostics import Diagnostic
 from reproc.diagnostics.codes import verify as codes
@@ -22,6 +21,8 @@ from reproc.progress import Silent
 from reproc.record import replace
 from reproc.verify.engines.base import BuildFailed, Engine
 from reproc.verify.plan import Access
+
+from .conftest import PROGRAMS, write_recipe, write_rootfs
 
 NEEDED = ("gcc", "g++", "as", "ld", "make")
 APT = ("/usr/lib/apt/apt-helper", "/usr/lib/apt/methods/http")

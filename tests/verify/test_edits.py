@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import EPOCH, PROGRAMS, write_rootfs
 
 from reproc.graph import BuildGraph, Input, Rootfs, Run, Runtime, Script, SetEnv, Stage, Variable
 from reproc.lower import Shape
@@ -18,6 +17,8 @@ from reproc.verify.engines.base import Built, Engine
 from reproc.verify.engines.cuts import Cuts, keys
 from reproc.verify.plan import Recipe
 from reproc.verify.workspace import Workspace
+
+from .conftest import EPOCH, PROGRAMS, write_rootfs
 
 INSTALL = (
     "echo installing-$TOKEN",

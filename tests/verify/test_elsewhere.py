@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from conftest import PROGRAMS, write_recipe, write_rootfs
-
 from reproc.progress import Silent
 from reproc.verify.circumstances import elsewhere
 from reproc.verify.engines.base import Built, Engine
 from reproc.verify.sameness import rebuilt
 from reproc.verify.workspace import Workspace
+
+from .conftest import PROGRAMS, write_recipe, write_rootfs
 
 STEP = "cd /opt\ndate +%s > clock\nhostname > hostname\nnproc > processors"
 SETUP = """\
