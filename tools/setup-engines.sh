@@ -283,6 +283,7 @@ setup_singularity() {
     program=$(apptainer_program) || { lacks "singularity: installed, but not on PATH"; return 0; }
     if [ $check = no ] && [ "$(id -u)" = 0 ]; then
         command -v mksquashfs >/dev/null || install squashfs-tools || lacks "singularity: no mksquashfs, so nothing can be built"
+        command -v squashfuse_ll >/dev/null || install squashfuse || say "  without squashfuse an image is unpacked anew for each command that runs in it"
         open_device /dev/fuse
         open_device /dev/net/tun
     fi

@@ -121,7 +121,7 @@ def host(tmp_path: Path) -> Iterator[Upstream]:
 def test_it_holds_in_both_shapes_and_engines(
     host: Upstream, service: Snapshots, tmp_path: Path, reproc: Reproc
 ) -> None:
-    project = tmp_path / "project"
+    project = tmp_path / "beyond"
     (project / "version").mkdir(parents=True)
     (project / "version/version.c").write_text(PROGRAM)
     (project / "table.csv").write_text("3,4\n")

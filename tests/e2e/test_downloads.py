@@ -131,7 +131,7 @@ def project(
     tmp_path: Path, image: Path, address: str, reproc: Reproc, monkeypatch: pytest.MonkeyPatch
 ) -> Path:
     """A locked project."""
-    folder = tmp_path / "project"
+    folder = tmp_path / "downloads"
     folder.mkdir()
     os.link(image, folder / "image.tar")
     tool = sha256((tmp_path / "served/tool-1.0.tar.gz").read_bytes()).hexdigest()

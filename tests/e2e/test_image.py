@@ -95,7 +95,7 @@ def upstream(tmp_path: Path) -> str:
 
 
 def test_it_holds_in_both_engines(registry: None, upstream: str, tmp_path: Path, reproc: Reproc) -> None:
-    project = tmp_path / "project"
+    project = tmp_path / "image"
     project.mkdir()
     (project / "requirements.txt").write_text("# what we need\nsix==1.16.0\n")
     (project / "repro.spec").write_text(SPEC.format(image=IMAGE, git=upstream).lstrip())

@@ -130,7 +130,7 @@ def sha256(content: bytes) -> str:
 def test_it_holds_in_both_shapes_and_engines(
     archive: str, service: Snapshots, tmp_path: Path, reproc: Reproc
 ) -> None:
-    project = tmp_path / "project"
+    project = tmp_path / "packages"
     (project / "model/model").mkdir(parents=True)
     (project / "model/pyproject.toml").write_text(PROJECT)
     (project / "model/model/__init__.py").write_text(

@@ -179,7 +179,7 @@ def verified(project: Path, reproc: Reproc, *options: str, env: dict[str, str]) 
 
 def test_vendored_in_both_engines(tmp_path: Path, address: str, registry: None, reproc: Reproc) -> None:
     where = {"REPROC_MIRROR_DOCKER": REGISTRY, "REPROC_MIRROR_GITHUB_COM": address}
-    project = written(tmp_path / "project", SPEC + COMPILED)
+    project = written(tmp_path / "providers", SPEC + COMPILED)
     locked = reproc("lock", project, env=where)
     assert locked.returncode == 0, locked.stderr
     assert "(unchanged)" in reproc("lock", project, env=where).stdout
@@ -206,5 +206,6 @@ def test_a_standalone_recipe_takes_it_out_of_the_image(
     assert done.returncode == 0, done.stderr
     report = verified(project, reproc, "--standalone", "-e", "docker", env=environment)
     assert (report["summary"]["passed"], report["summary"]["failed"]) == (2, 0)
+    assert reproc("compile", project).returncode == 0
     recipe = (project / "containers/default/Dockerfile").read_text(encoding="utf-8")
     assert "FROM docker.io/library/gcc:7.3.0@sha256:" in recipe

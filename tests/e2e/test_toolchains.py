@@ -468,7 +468,7 @@ def address(tmp_path: Path) -> Iterator[str]:
 
 
 def test_a_compiler_of_another_version_ends_the_build(address: str, tmp_path: Path, reproc: Reproc) -> None:
-    project = tmp_path / "project"
+    project = tmp_path / "toolchains"
     (project / "src").mkdir(parents=True)
     (project / "src/x.c").write_text("int main(void) { return 0; }\n")
     (project / "repro.spec").write_text(PRETENDER.format(address=address).lstrip())

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 from reproc.verify.engines.base import Detail
 from reproc.verify.sandbox import Sandbox
@@ -90,7 +91,19 @@ def _fuse() -> Detail:
         usable = os.stat("/dev/fuse").st_mode & 0o006 == 0o006
     except OSError:
         usable = False
-    if usable:
-        return Detail("fuse", True, "images are mounted")
-    text = "/dev/fuse cannot be used: an image is unpacked for every test"
-    return Detail("fuse", False, text, "`chmod 666 /dev/fuse`")
+    if not usable:
+        text = "/dev/fuse cannot be used: an image is unpacked for every test"
+        return Detail("fuse", False, text, "`chmod 666 /dev/fuse`")
+    if not _mounter():
+        text = "squashfuse is not installed: an image is unpacked for every test"
+        return Detail("fuse", False, text, "`apt-get install squashfuse`")
+    return Detail("fuse", True, "images are mounted")
+
+
+def _mounter() -> bool:
+    """Whether there is a program that mounts images: the system's, or the one that Apptainer's own packages bring."""
+    own = (
+        Path(program() or "/usr/bin/apptainer").resolve().parent.parent
+        / "libexec/apptainer/bin/squashfuse_ll"
+    )
+    return bool(shutil.which("squashfuse_ll") or shutil.which("squashfuse") or own.exists())
