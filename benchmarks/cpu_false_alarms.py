@@ -3,7 +3,7 @@
     python benchmarks/cpu_false_alarms.py [--level x86-64-v2] [--folder FOLDER] [--only TEXT] [--json FILE]
 
 Debian's packages run on every x86-64 processor (its policy says so), and so do these wheels as far as their projects
-say: what is failed or doubted here is a false alarm, unless `NEEDS` tells otherwise. Three counts of files: failed and
+say: what is failed or doubted here is a false alarm. Three counts of files: failed and
 doubted as in an image that got them from others, and failed if the author's own builds had made them. Needs pip,
 and apt of Debian 12 for Debian's part.
 """
@@ -37,8 +37,6 @@ libzstd1 libsodium23 libgnutls30 libgcrypt20 libjpeg62-turbo libpng16-16 libwebp
 libblosc1 libxxhash0 libb2-1 libabsl20220623 libitm1 libllvm14 libopencv-core406 libopencv-imgproc406 libembree3-3
 libvolk2.5 libceres3 libcholmod3 libumfpack5 gcc-12 cpp-12 perl-base
 """.split()
-NEEDS = {"x86-64": ("libembree3-3",)}
-"""Packages that need more than a level by their own word: Embree's manual, SSE2, compiled in Debian with SSE4.1."""
 _PLATFORMS = (
     "manylinux2014_x86_64",
     "manylinux_2_17_x86_64",
@@ -97,17 +95,12 @@ def main() -> int:
             ]
             failed = sum(not each.holds for each in others)
             doubted = sum(each.doubtful for each in others)
-            expected = name in NEEDS.get(options.level, ())
             row = {"kind": kind, "name": name, "programs": len(facts), "failed": failed, "doubted": doubted}
-            rows.append(
-                {**row, "own": len(own), "expected": expected, "said": [each.message for each in own]}
-            )
-            note = "  by its own word" if expected else ""
-            print(f"{name:<40}{len(facts):>9}{failed:>8}{doubted:>9}{len(own):>8}{note}", flush=True)
+            rows.append({**row, "own": len(own), "said": [each.message for each in own]})
+            print(f"{name:<40}{len(facts):>9}{failed:>8}{doubted:>9}{len(own):>8}", flush=True)
             for each in own:
                 print(f"    {each.message}")
-    told = [row for row in rows if not row["expected"]]
-    sums = {key: sum(int(str(row[key])) for row in told) for key in ("programs", "failed", "doubted", "own")}
+    sums = {key: sum(int(str(row[key])) for row in rows) for key in ("programs", "failed", "doubted", "own")}
     print(f"{'all':<40}{sums['programs']:>9}{sums['failed']:>8}{sums['doubted']:>9}{sums['own']:>8}")
     if options.json:
         options.json.write_text(json.dumps(rows, indent=2) + "\n")
