@@ -10,6 +10,7 @@ from reproc.diagnostics.codes import lock as codes
 from reproc.diagnostics.diagnostic import Diagnostic, error
 from reproc.lock.problem import Problem, problem
 from reproc.lock.store import Mismatch
+from reproc.source import Span
 
 T = TypeVar("T")
 
@@ -67,12 +68,16 @@ def shown(url: str) -> str:
 
 def passed_over(failures: Iterable[tuple[str, Failure]]) -> Iterable[Diagnostic]:
     """A warning for each address that gave other bytes; that one lacks a file is nothing to tell of."""
-    return (_lied(url, failure) for url, failure in failures if isinstance(failure, Mismatch))
+    wrong = ((url, failure) for url, failure in failures if isinstance(failure, Mismatch))
+    return (
+        lied(url, f"it gives the sha256 `{each.found}`, and `{each.expected}` was expected")
+        for url, each in wrong
+    )
 
 
-def _lied(url: str, failure: Mismatch) -> Diagnostic:
-    reason = f"it gives the sha256 `{failure.found}`, and `{failure.expected}` was expected"
-    return error(codes.MIRROR_PASSED_OVER, None, url=shown(url), reason=reason)
+def lied(url: str, reason: str, origin: Span | None = None) -> Diagnostic:
+    """The warning that an address was passed over."""
+    return error(codes.MIRROR_PASSED_OVER, origin, url=shown(url), reason=reason)
 
 
 def told(failures: Sequence[tuple[str, Failure]], what: str) -> Problem:

@@ -25,7 +25,7 @@ from reproc.lock.debian import release as releases
 from reproc.lock.debian import solver, thirdparty
 from reproc.lock.debian.control import Package
 from reproc.lock.debian.index import Index, Universe
-from reproc.lock.failures import shown
+from reproc.lock.failures import lied
 from reproc.lock.model import AptLayer, Archive, Deb
 from reproc.lock.net import Client
 from reproc.lock.problem import Problem, first_of, problem
@@ -181,11 +181,10 @@ class Archives:
     def _signed(self, suite: _Suite, folders: Sequence[str], keys: Sequence[Path]) -> releases.InRelease:
         """What the first place says whose signature is good; one whose signature is not is told of."""
 
-        def lied(folder: str, _: Diagnostic) -> None:
-            facts = {"url": shown(folder), "reason": "the signature of its index is not good"}
-            self.client.told.append(error(codes.MIRROR_PASSED_OVER, None, **facts))
+        def tell(folder: str, _: Diagnostic) -> None:
+            self.client.told.append(lied(folder, "the signature of its index is not good"))
 
-        return first_of(folders, lambda folder: self._signed_at(folder, suite, keys), lied)
+        return first_of(folders, lambda folder: self._signed_at(folder, suite, keys), tell)
 
     def _signed_at(self, folder: str, suite: _Suite, keys: Sequence[Path]) -> releases.InRelease:
         named = suite.address or suite.archive

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from reproc.diagnostics.codes import lock as codes
-from reproc.diagnostics.diagnostic import Diagnostic, error
+from reproc.diagnostics.diagnostic import Diagnostic
 from reproc.lock.archives import Site
-from reproc.lock.failures import NotServed, Unreachable, host_of, plain, shown
+from reproc.lock.failures import NotServed, Unreachable, host_of, lied, plain
 from reproc.lock.net import Client, digest
 from reproc.lock.problem import Problem, first_of, problem
 from reproc.lock.providers import credentials
@@ -94,11 +94,10 @@ def of_registry(
     mirrors = site.mirrors("docker" if reference.registry == HUB else reference.registry)
     places = [Registry(reference, origin, client, site, mirror) for mirror in mirrors or (None,)]
 
-    def lied(place: Registry, told: Diagnostic) -> None:
-        facts = {"url": shown(place.mirror or ""), "reason": told.message}
-        client.told.append(error(codes.MIRROR_PASSED_OVER, origin, **facts))
+    def tell(place: Registry, told: Diagnostic) -> None:
+        client.told.append(lied(place.mirror or "", told.message, origin))
 
-    return first_of(places, work, lied)
+    return first_of(places, work, tell)
 
 
 @dataclass
