@@ -1,14 +1,16 @@
 """Other circumstances for a second build, so that what an image owes to its machine shows.
 
-No step takes anything from a cache, and the clock has moved on. Another path, hostname, umask and number of processors
-are what `elsewhere` and the engines see to; which of them the steps really saw is in `Built.varied`. Both engines keep
-the umask from every build (BuildKit's steps have 022, Apptainer's 002), BuildKit and our namespaces the path.
+No step takes anything from a cache, and the clock shows another second. Another path, hostname, umask and number of
+processors are what `elsewhere` and the engines see to; which of them the steps really saw is in `Built.varied`. Both
+engines keep the umask from every build (BuildKit's steps have 022, Apptainer's 002), BuildKit and our namespaces the
+path.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,6 +36,7 @@ def elsewhere(recipe: Recipe, folder: Path) -> Iterator[Recipe]:
     shutil.copytree(recipe.context, context, symlinks=True, copy_function=_link)
     umask, processors = os.umask(UMASK), os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(processors)})
+    time.sleep(1 - time.time() % 1)  # steps of the first build may have been in this second
     try:
         yield replace(
             recipe,
