@@ -99,8 +99,12 @@ class Beside(Index):
         if self._lacks(name):
             yield from (p for p in self._index.providing(name) if p.name not in self._base.names)
 
-    def mention(self, name: str) -> int | None:
-        return self._index.mention(name)
+    @property
+    def size(self) -> int:
+        return self._index.size
+
+    def mention(self, name: str, begin: int, end: int) -> int | None:
+        return self._index.mention(name, begin, end)
 
     def basic(self) -> Iterator[Package]:
         """None: what a base system is made of is the base's alone."""

@@ -30,6 +30,8 @@ _IDLE = re.compile(
     rb":[^\n]*(?:\n[ \t][^\n]*)*"
 )
 """Fields that neither tell packages apart, nor relate them, nor say where their files are."""
+_WINDOW = 1 << 16
+"""The first part of an index that is searched for a name, in bytes."""
 
 
 class _Places:
@@ -129,10 +131,15 @@ class Index:
         for place in self._provided.at(name):
             yield self._package(self._stanza_around(place))
 
-    def mention(self, name: str) -> int | None:
-        """The offset at which a package of that name stands for the first time, in a relation or as itself."""
-        content, needle, place = self._content, b" " + name.encode(), 0
-        while (place := content.find(needle, place + 1)) >= 0:
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        return len(self._content)
+
+    def mention(self, name: str, begin: int, end: int) -> int | None:
+        """Where from `begin` on a package of that name stands first, in a relation or as itself; None if behind `end`."""
+        content, needle, place = self._content, b" " + name.encode(), begin - 1
+        while 0 <= (place := content.find(needle, place + 1, end + len(needle))) < end:
             start = content.rfind(b"\n", 0, place) + 1
             behind = content[place + len(needle) : place + len(needle) + 1]
             if behind in b" ,|:(\n" and content[start : content.find(b":", start)] in _NAMING:
@@ -173,6 +180,7 @@ class Universe:
         self._indexes = tuple(indexes)
         self._versions: dict[str, tuple[Package, ...]] = {}
         self._providers: dict[str, tuple[Package, ...]] = {}
+        self._mentions: dict[tuple[Index, int, str], int | None] = {}
 
     @property
     def indexes(self) -> tuple[Index, ...]:
@@ -207,12 +215,29 @@ class Universe:
             self._providers[name] = found
         return found
 
-    def number(self, name: str) -> tuple[int, int]:
-        """Where a name stands for the first time: which index, and where in it. apt numbers names in this order."""
-        found = ((number, index.mention(name)) for number, index in enumerate(self._indexes))
-        return next(
-            ((number, place) for number, place in found if place is not None), (len(self._indexes), 0)
-        )
+    def numbered(self, names: Sequence[str]) -> tuple[str, ...]:
+        """The names in the order in which they stand for the first time, as apt numbers them."""
+        found: list[str] = []
+        for index, begin, end in self._windows():
+            if len(left := [name for name in names if name not in found]) < 2:
+                break  # the last one need not be searched
+            places = {name: self._mention(index, begin, end, name) for name in left}
+            found += sorted((n for n in left if places[n] is not None), key=lambda n: places[n] or 0)
+        return (*found, *(name for name in names if name not in found))
+
+    def _mention(self, index: Index, begin: int, end: int, name: str) -> int | None:
+        asked = (index, begin, name)
+        if asked not in self._mentions:
+            self._mentions[asked] = index.mention(name, begin, end)
+        return self._mentions[asked]
+
+    def _windows(self) -> Iterator[tuple[Index, int, int]]:
+        """Parts of the indexes, each as large as all before it."""
+        for index in self._indexes:
+            begin, end = 0, _WINDOW
+            while begin < index.size:
+                yield index, begin, end
+                begin, end = end, 2 * end
 
     def basic(self) -> tuple[Package, ...]:
         """The newest version of each package that is essential or of priority `required`, by name."""

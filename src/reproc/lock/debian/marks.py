@@ -362,7 +362,8 @@ class Marks:
         for _, equal in groupby(sorted(packages, key=key), key):
             same = list(equal)
             if len(same) > 1:
-                same.sort(key=lambda p: self.universe.number(p.name), reverse=True)
+                order = self.universe.numbered(tuple(p.name for p in same))
+                same.sort(key=lambda p: order.index(p.name), reverse=True)
             found += same
         return found
 

@@ -35,6 +35,7 @@ from reproc.model import Item
 from reproc.record import record, replace
 
 _LIMIT = 1 << 30
+"""The largest index that is unpacked, in bytes."""
 _BLOCK = 1 << 22
 _FORMS: Mapping[str, Callable[[BytesIO], IO[bytes]]] = {
     ".xz": cast("Callable[[BytesIO], IO[bytes]]", lzma.open),
@@ -44,7 +45,6 @@ _FORMS: Mapping[str, Callable[[BytesIO], IO[bytes]]] = {
 """How the forms of an index are read, the smallest first."""
 _INDEXES = "indexes-1"
 """The area of notes that say by which digests the store has what was made of an index; numbered by its form."""
-"""The largest index that is unpacked, in bytes."""
 
 
 @record
