@@ -75,7 +75,22 @@ class Index:
 
     def __init__(self, archive: str | None, blocks: Iterable[bytes]) -> None:
         self.archive = archive
-        self._content = b"".join(_relevant(blocks))
+        parts: list[bytes] = []
+        packages: list[tuple[bytes, int]] = []
+        provided: list[tuple[bytes, int]] = []
+        basic: set[int] = set()
+        size = 0
+        for part in _relevant(blocks):  # what is found in one is found while the next is waited for
+            packages += ((found[1], size + found.start() + 1) for found in _PACKAGE.finditer(part))
+            for found in _PROVIDES.finditer(part):
+                provided += ((name, size + found.start()) for name in _NAME.findall(found[1]))
+            for pattern in (_ESSENTIAL, _REQUIRED):
+                basic |= {size + _stanza_around(part, found.start()) for found in pattern.finditer(part)}
+            parts.append(part)
+            size += len(part)
+        self._content = b"".join(parts)
+        self._packages, self._provided = _Places.of(packages), _Places.of(provided)
+        self._basic = sorted(basic)
 
     @classmethod
     def restored(cls, archive: str | None, text: bytes, places: bytes) -> Index:
@@ -99,20 +114,6 @@ class Index:
         return b"\0".join((self._packages.packed(), self._provided.packed(), basic))
 
     @cached_property
-    def _packages(self) -> _Places:
-        return _Places.of((match[1], match.start() + 1) for match in _PACKAGE.finditer(self._content))
-
-    @cached_property
-    def _provided(self) -> _Places:
-        found = _PROVIDES.finditer(self._content)
-        return _Places.of((name, match.start()) for match in found for name in _NAME.findall(match[1]))
-
-    @cached_property
-    def _basic(self) -> Sequence[int]:
-        found = (m for pattern in (_ESSENTIAL, _REQUIRED) for m in pattern.finditer(self._content))
-        return sorted({self._stanza_around(match.start()) for match in found})
-
-    @cached_property
     def names(self) -> frozenset[str]:
         return frozenset(name.decode("ascii", "replace") for name in self._packages.names)
 
@@ -129,7 +130,7 @@ class Index:
     def providing(self, name: str) -> Iterator[Package]:
         """Every package that provides that name."""
         for place in self._provided.at(name):
-            yield self._package(self._stanza_around(place))
+            yield self._package(place)
 
     @property
     def size(self) -> int:
@@ -151,18 +152,19 @@ class Index:
         for start in self._basic:
             yield self._package(start)
 
-    def _stanza_around(self, place: int) -> int:
-        before = self._content.rfind(b"\n\n", 0, place)
-        return before + 2 if before >= 0 else 1
-
     def _package(self, start: int) -> Package:
-        start = self._stanza_around(start)
+        start = _stanza_around(self._content, start)
         end = self._content.find(b"\n\n", start)
         return Package(fields_of(self._content[start : end if end >= 0 else None]), self.archive)
 
 
+def _stanza_around(text: bytes, place: int) -> int:
+    before = text.rfind(b"\n\n", 0, place)
+    return before + 2 if before >= 0 else 1
+
+
 def _relevant(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """The text without what people read in it, beginning and ending with a newline."""
+    """The text without what people read in it, in parts that begin and end with a newline, between two stanzas."""
     rest = b"\n"
     for block in blocks:
         text = rest + block
