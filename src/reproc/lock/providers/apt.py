@@ -14,7 +14,6 @@ from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
-from typing import IO, cast
 
 from reproc.catalog import Release
 from reproc.diagnostics.codes import lock as codes
@@ -37,12 +36,6 @@ from reproc.record import record, replace
 _LIMIT = 1 << 30
 """The largest index that is unpacked, in bytes."""
 _BLOCK = 1 << 22
-_FORMS: Mapping[str, Callable[[BytesIO], IO[bytes]]] = {
-    ".xz": cast("Callable[[BytesIO], IO[bytes]]", lzma.open),
-    ".gz": cast("Callable[[BytesIO], IO[bytes]]", gzip.open),
-    "": lambda file: file,
-}
-"""How the forms of an index are read, the smallest first."""
 _INDEXES = "indexes-1"
 """The area of notes that say by which digests the store has what was made of an index; numbered by its form."""
 
@@ -230,7 +223,7 @@ class Archives:
         packed = self._listed(signed, folders, name + found, signed.digests[name + found][0])
         plain, seen = signed.digests.get(name), hashlib.sha256()
         try:
-            yield from _ahead(_unpacked(packed, _FORMS[found], seen.update))
+            yield from _ahead(_checked(_FORMS[found](packed), seen.update))
         except (lzma.LZMAError, OSError, EOFError) as trouble:
             raise problem(
                 codes.BAD_INDEX, None, suite=suite, archive=archive, reason=str(trouble)
@@ -247,25 +240,47 @@ class Archives:
         return self.client.get(addresses, f"the index `{name}`", _LIMIT, sha256)
 
 
-def _unpacked(
-    packed: bytes, form: Callable[[BytesIO], IO[bytes]], see: Callable[[bytes], object]
-) -> Iterator[bytes]:
+def _unxz(packed: bytes) -> Iterator[bytes]:
+    while packed:
+        stream = lzma.LZMADecompressor()
+        # a whole block for each call: other threads run meanwhile
+        yield stream.decompress(packed, _BLOCK)
+        while not stream.eof:
+            if stream.needs_input:
+                raise EOFError("it ends in the middle")
+            yield stream.decompress(b"", _BLOCK)
+        packed = stream.unused_data
+
+
+def _gunzip(packed: bytes) -> Iterator[bytes]:
+    with gzip.open(BytesIO(packed)) as file:
+        yield from iter(lambda: file.read(_BLOCK), b"")
+
+
+_FORMS: Mapping[str, Callable[[bytes], Iterable[bytes]]] = {
+    ".xz": _unxz,
+    ".gz": _gunzip,
+    "": lambda packed: (packed,),
+}
+"""How the forms of an index are unpacked, the smallest first."""
+
+
+def _checked(blocks: Iterable[bytes], see: Callable[[bytes], object]) -> Iterator[bytes]:
     size = 0
-    with form(BytesIO(packed)) as file:
-        while block := file.read(_BLOCK):
-            size += len(block)
-            if size >= _LIMIT:
-                raise OSError("it is too large")
-            see(block)
-            yield block
+    for block in blocks:
+        size += len(block)
+        if size >= _LIMIT:
+            raise OSError("it is too large")
+        see(block)
+        yield block
 
 
 def _ahead(blocks: Iterator[bytes]) -> Iterator[bytes]:
     """The same blocks, the next one always in the making."""
     with ThreadPoolExecutor(1) as pool:
-        following = pool.submit(next, blocks, b"")
-        while block := following.result():
-            following = pool.submit(next, blocks, b"")
+        following = pool.submit(next, blocks, None)
+        while (block := following.result()) is not None:
+            following = pool.submit(next, blocks, None)
             yield block
 
 
