@@ -113,6 +113,14 @@ class Package:
         return tuple(group[0] for group in relations(self.fields.get("provides", "")))
 
     @cached_property
+    def _provided(self) -> dict[str, list[str | None]]:
+        """The versions in which it provides each name."""
+        found: dict[str, list[str | None]] = {}
+        for each in self.provides:
+            found.setdefault(each.name, []).append(each.version)
+        return found
+
+    @cached_property
     def excludes(self) -> tuple[Relation, ...]:
         """Conflicts and Breaks: none of these may be installed beside it."""
         return tuple(
@@ -144,7 +152,7 @@ class Package:
         ):  # `name:any` is met by packages of that name only (apt's implicit provides)
             return False
         return self._fits(relation.architecture, native) and any(
-            provided.name == relation.name and relation.admits(provided.version) for provided in self.provides
+            relation.admits(version) for version in self._provided.get(relation.name, ())
         )
 
     def _fits(self, architecture: str | None, native: str) -> bool:
