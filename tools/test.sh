@@ -12,6 +12,8 @@ for check in lint types imports; do
 done
 status=0
 [ ${#failed[@]} = 0 ] || { status=1 && printf '✗ failed before the tests: %s\n' "${failed[*]}" >&2; }
+# Each of the many runs of `reproc` would compile the modules for itself where PYTHONDONTWRITEBYTECODE is set.
+python -m compileall -q src grammar backends
 # Whole files side by side: what a file builds once, its tests share.
 pytest --numprocesses "${JOBS:-2}" --dist loadfile --no-loadscope-reorder "$@" || status=1
 exit $status
