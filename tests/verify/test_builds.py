@@ -75,6 +75,26 @@ def test_another_image_has_another_digest(engine: Engine, make_recipe: MakeRecip
     assert len(digests) == 2
 
 
+@pytest.mark.engines("docker")
+def test_an_image_is_discarded_once_it_has_no_name(
+    make_recipe: MakeRecipe, workspace: Workspace, tmp_path: Path
+) -> None:
+    """Another project's folder may be called alike, and so its image."""
+    engine = make("docker", workspace)
+    images = []
+    for text in ("1", "2"):
+        recipe = make_recipe("docker", [f"echo {text} > /opt/file"], target="discarded")
+        built = engine.build(recipe, Silent(), tmp_path / "log")
+        assert isinstance(built, Built), built
+        images.append(built)
+    kept = [isinstance(engine.tree(each.image), dict) for each in images]
+    for each in images:
+        engine.discard(each.image)
+    assert kept == [True, True], "an image is there without its name, too"
+    assert [isinstance(engine.tree(each.image), dict) for each in images] == [False, True]
+    engine.close()
+
+
 def test_a_failing_step_is_told_at_its_place(engine: Engine, make_recipe: MakeRecipe, tmp_path: Path) -> None:
     steps = [
         "echo first",

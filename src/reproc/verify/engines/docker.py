@@ -193,16 +193,12 @@ class DockerEngine:
             code = follow(arguments, watch.read, environment=environment, folder=recipe.context)
         if code != 0:
             return self._build_failure(recipe, watch, log)
-        before = self._image_id(recipe.tag)
         size = archive.stat().st_size if self._rewrites_times else None
         if self._rewrites_times:
             with archive.open("rb") as stream, translated():
                 image = str(self._containers_client.images.load(stream)[0].id)
         else:
             image = self._image_id(recipe.tag) or ""
-        if before not in (None, image):
-            with suppress(Lost, Refused), translated():  # another tag or a container may still hold it
-                self._containers_client.api.remove_image(before, noprune=False)
         return image, _digest(metadata), size, watch.steps(recipe)
 
     @property
@@ -316,6 +312,10 @@ class DockerEngine:
     def remove(self, built: Built, recipe: Recipe) -> None:
         with suppress(Lost):
             self._containers.remove(recipe.tag)
+
+    def discard(self, image: str) -> None:
+        with suppress(Lost):
+            self._containers.discard(image)
 
     def close(self) -> None:
         if self._made is not None:
