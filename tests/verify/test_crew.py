@@ -45,7 +45,7 @@ class Heard:
 class Hand:
     """Does what the word says; a file tells when it has cleared up."""
 
-    def __init__(self, folder: Path, progress: Progress) -> None:
+    def __init__(self, folder: Path, number: int, progress: Progress) -> None:
         self.folder, self.progress = folder, progress
         (folder / f"{os.getpid()}.begun").touch()
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
 from reproc.progress import Silent
 from reproc.verify.circumstances import elsewhere
 from reproc.verify.engines.base import Built, Engine
+from reproc.verify.run import share
 from reproc.verify.sameness import rebuilt
 from reproc.verify.workspace import Workspace
 
@@ -46,6 +49,34 @@ def test_every_circumstance_is_another_one(
     if engine_name == "singularity":
         assert (seen[1]["umask"], seen[1]["path"]) == ("0002", "/mnt/context"), "kept from every build"
     assert not list(Path("/sys/fs/cgroup").glob(f"**/reproc-{workspace.run_id}"))
+
+
+@pytest.mark.parametrize(
+    ("number", "size", "expected"),
+    [(0, 1, {1, 2, 5, 7}), (0, 2, {1, 2}), (1, 2, {5, 7}), (2, 3, {5, 7}), (0, 8, {1}), (7, 8, {7})],
+)
+def test_workers_share_the_processors(number: int, size: int, expected: set[int]) -> None:
+    assert share({5, 7, 1, 2}, number, size) == expected
+
+
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="there is one processor")
+def test_a_build_has_the_processors_of_its_worker(
+    engine: Engine, engine_name: str, workspace: Workspace, tmp_path: Path
+) -> None:
+    if engine_name != "singularity" and os.geteuid() != 0:
+        pytest.skip("only root can limit what a daemon builds")
+    write_rootfs(tmp_path / "rootfs.tar", [*PROGRAMS, "nproc"])
+    recipe = write_recipe(
+        tmp_path / "context", tmp_path / "rootfs.tar", engine_name, ["nproc > /opt/n"], "share"
+    )
+    every = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, share(every, 0, len(every)))
+    try:
+        built = engine.build(recipe, Silent(), tmp_path / "log", cache=False)
+    finally:
+        os.sched_setaffinity(0, every)
+    assert isinstance(built, Built), built
+    assert content(engine, built, tmp_path / "seen")["n"] == "1"
 
 
 def content(engine: Engine, built: Built, folder: Path) -> dict[str, str]:

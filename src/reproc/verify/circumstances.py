@@ -28,6 +28,11 @@ def several_processors() -> bool:
     return (os.cpu_count() or 1) > 1
 
 
+def limited() -> bool:
+    """Whether this process may not use every processor."""
+    return len(os.sched_getaffinity(0)) < (os.cpu_count() or 1)
+
+
 @contextmanager
 def elsewhere(recipe: Recipe, folder: Path) -> Iterator[Recipe]:
     """The same recipe for a build under other circumstances: those of this process are changed while it lasts."""
@@ -35,7 +40,7 @@ def elsewhere(recipe: Recipe, folder: Path) -> Iterator[Recipe]:
     context.parent.mkdir(parents=True)
     shutil.copytree(recipe.context, context, symlinks=True, copy_function=_link)
     umask, processors = os.umask(UMASK), os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {min(processors)})
+    os.sched_setaffinity(0, {min(processors)} if len(processors) > 1 else range(os.cpu_count() or 1))
     time.sleep(1 - time.time() % 1)  # steps of the first build may have been in this second
     try:
         yield replace(

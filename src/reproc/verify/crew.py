@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from reproc.progress import Progress
@@ -85,8 +86,8 @@ def _serve(connection: Connection, begin: Callable[[Progress], Worker], wish: Ca
 class Crew:
     """Workers that take pieces of work one after the other."""
 
-    begin: Callable[[Progress], Worker]
-    """Called in each worker's process."""
+    begin: Callable[[int, Progress], Worker]
+    """Called in each worker's process with its number."""
     progress: Progress
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -95,7 +96,7 @@ class Crew:
 
         `task` is called with a number and the results so far when a worker is free to do it.
         """
-        members = [self._hire() for _ in range(min(size, count))]
+        members = [self._hire(number) for number in range(min(size, count))]
         results: list[Any] = [Died()] * count
         waiting = iter(range(count))
         relays = [
@@ -123,12 +124,14 @@ class Crew:
                 raise each
         return results
 
-    def _hire(self) -> tuple[BaseProcess, Connection]:
+    def _hire(self, number: int) -> tuple[BaseProcess, Connection]:
         from multiprocessing import get_context
 
         context = get_context("fork")  # what the work is about need not be sent
         ours, theirs = context.Pipe()
-        process = context.Process(target=_serve, args=(theirs, self.begin, die_with_parent()))
+        process = context.Process(
+            target=_serve, args=(theirs, partial(self.begin, number), die_with_parent())
+        )
         process.start()
         theirs.close()
         return process, ours

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -114,7 +115,7 @@ class _Run:
             done = [told for each in found if not isinstance(each, Died) for told in each[1:]]
             return plan, engine.name, any(told.broken or told.lost for told in done)
 
-        crew = Crew(partial(_Worker, self.rows, [each.name for each in engines]), self.rows.progress)
+        crew = Crew(partial(_Worker, self.rows, [each.name for each in engines], size), self.rows.progress)
         for (plan, engine), found in zip(pairs, crew.do(size, len(pairs), task), strict=True):
             if isinstance(found, Died):
                 yield self.rows.died(plan, engine)
@@ -232,7 +233,11 @@ class _Trees:
 class _Worker:
     """Does rows in a process of its own, with engines of its own."""
 
-    def __init__(self, rows: Rows, engines: Sequence[str], progress: Progress) -> None:
+    def __init__(
+        self, rows: Rows, engines: Sequence[str], size: int, number: int, progress: Progress
+    ) -> None:
+        """One of `size` workers, with its share of the processors."""
+        os.sched_setaffinity(0, share(os.sched_getaffinity(0), number, size))
         workspace = replace(rows.workspace, run_id=new_run_id())
         self._rows = dataclasses.replace(rows, workspace=workspace, progress=progress)
         self._engines = {name: make(name, workspace) for name in engines}
@@ -253,6 +258,13 @@ def crew_size(wanted: int, count: int) -> int:
     available = re.search(r"^MemAvailable: +([0-9]+) kB$", _memory(), re.MULTILINE)
     room = int(available[1]) * 1024 // _MEMORY if available else wanted
     return max(1, min(wanted, count, room))
+
+
+def share(processors: Iterable[int], number: int, size: int) -> frozenset[int]:
+    """The processors of one of `size` workers: neighbours, as many as for every other, and at least one."""
+    every = sorted(processors)
+    first, behind = (each * len(every) // size for each in (number, number + 1))
+    return frozenset(every[first : max(behind, first + 1)])
 
 
 def _memory() -> str:

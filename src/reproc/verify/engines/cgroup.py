@@ -1,4 +1,4 @@
-"""One processor for the steps of a daemon's build: a control group of ours, where this process may make one.
+"""This process's processors for the steps of a daemon's build: a control group of ours, where it may make one.
 
 Only root can, beside a daemon on the same machine that manages groups by itself (its driver `cgroupfs`). Whether the
 build has really been in the group is seen from the groups that the daemon makes below it (cgroups(7), cpuset(7)).
@@ -23,7 +23,7 @@ _PATIENCE = 5
 
 @dataclass
 class Group:
-    """A control group with one processor."""
+    """A control group with the processors of the process that made it."""
 
     name: str
     """As `--cgroup-parent` takes it."""
@@ -32,7 +32,7 @@ class Group:
 
 
 @contextmanager
-def one_processor(run_id: str) -> Iterator[Group | None]:
+def own_processors(run_id: str) -> Iterator[Group | None]:
     """A group for as long as it is needed; None where it cannot be had."""
     cpuset = _ROOT / "cpuset" if (_ROOT / "cpuset").is_dir() else _ROOT
     folder = cpuset / f"{_PREFIX}{run_id}"
@@ -41,8 +41,8 @@ def one_processor(run_id: str) -> Iterator[Group | None]:
             if is_dead(each.name.removeprefix(_PREFIX)):
                 _remove(each.name)
         folder.mkdir()
-        for name in ("cpus", "mems"):
-            allowed = _first(cpuset, f"cpuset.{name}.effective", f"cpuset.effective_{name}", f"cpuset.{name}")
+        processors = ",".join(map(str, sorted(os.sched_getaffinity(0))))
+        for name, allowed in (("cpus", processors), ("mems", _memory(cpuset))):
             (folder / f"cpuset.{name}").write_text(allowed, encoding="ascii")
     except OSError:
         _remove(folder.name)
@@ -56,10 +56,11 @@ def one_processor(run_id: str) -> Iterator[Group | None]:
         _remove(folder.name)
 
 
-def _first(cpuset: Path, *names: str) -> str:
-    """The first number of a list such as `0-3,7`, from the first of these files that is there."""
+def _memory(cpuset: Path) -> str:
+    """The memory nodes that there are, by either version of control groups."""
+    names = ("cpuset.mems.effective", "cpuset.effective_mems", "cpuset.mems")
     path = next((path for name in names if (path := cpuset / name).exists()), cpuset / names[-1])
-    return path.read_text(encoding="ascii").strip().replace("-", ",").split(",")[0]
+    return path.read_text(encoding="ascii").strip()
 
 
 def _remove(name: str) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 from reproc.diagnostics import Diagnostic, error
 from reproc.diagnostics.codes import verify as codes
 from reproc.progress import Progress
-from reproc.verify.circumstances import HOSTNAME, several_processors
+from reproc.verify.circumstances import HOSTNAME, limited, several_processors
 from reproc.verify.engines.base import (
     BuildFailed,
     BuildResult,
@@ -30,7 +30,7 @@ from reproc.verify.engines.base import (
     Step,
 )
 from reproc.verify.engines.buildkit import BuildKitWatch
-from reproc.verify.engines.cgroup import Group, one_processor
+from reproc.verify.engines.cgroup import Group, own_processors
 from reproc.verify.engines.containers import Containers, Lost, Refused, connect, translated
 from reproc.verify.engines.failures import build_failed, by_the_spec, no_space, origin, out_of_space
 from reproc.verify.plan import Recipe
@@ -147,7 +147,7 @@ class DockerEngine:
         metadata = self._workspace.temporary / f"docker-{recipe.target}.json"
         group = None
         try:
-            with self._group() if recipe.elsewhere else nullcontext() as group:
+            with self._group() if recipe.elsewhere or limited() else nullcontext() as group:
                 result = self._build(recipe, progress, log, archive, metadata, cache, group)
         except Lost:
             result = self._lost(recipe)
@@ -169,11 +169,15 @@ class DockerEngine:
         return Built(image, digest, seconds, notes, size, steps, varied)
 
     def _group(self) -> AbstractContextManager[Group | None]:
-        """A group that leaves the steps of a build one processor, where there can be one."""
+        """A group that leaves the steps of a build this process's processors, where there can be one."""
         local = self._address.startswith("unix://") and os.geteuid() == 0
         with suppress(Lost, Refused), translated():
-            if local and several_processors() and self._client.info().get("CgroupDriver") == "cgroupfs":
-                return one_processor(self._workspace.run_id)
+            if (
+                local
+                and several_processors()
+                and self._containers_client.info().get("CgroupDriver") == "cgroupfs"
+            ):
+                return own_processors(self._workspace.run_id)
         return nullcontext()
 
     def _build(
