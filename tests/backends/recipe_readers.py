@@ -130,14 +130,10 @@ def read_dockerfile(text: str) -> Recipe:
             case "RUN":
                 body = each.body or ""
                 written = shell_writes(body)
+                _, script = written.pop("/.reproc.script", (0, None if written else body))
                 recipe.files.update(written)
-                if not written:
-                    recipe.scripts.append(body)
-            case "COPY" if each.body is not None:
-                path = docker_operands(re.sub(r"<<'[^']+'\s*", "", each.rest))[0]
-                mode = next(flag for flag in each.flags if flag.startswith("--chmod="))
-                recipe.files[path] = (int(mode.partition("=")[2], 8), each.body)
-            case "COPY" | "ADD":
+                recipe.scripts += [script] if script is not None else []
+            case "ADD":
                 docker_operands(each.rest)
             case "ENTRYPOINT":
                 recipe.entry = json.loads(each.rest)

@@ -180,13 +180,8 @@ def test_only_deep_stages_are_touched() -> None:
     assert not any(group.together for group in plan["small"])
 
 
-def test_one_kept_step_with_hundreds_of_paths_becomes_one_layer() -> None:
-    kept = CopyKept("kept", "other", tuple(f"/opt/{n}" for n in range(300)))
-    stages = (Stage("other", ROOTFS), Stage("image", ROOTFS, (kept,)))
-    assert layers(kept) == 300
-    plan = plan_layers(stages)
-    assert plan is not None
-    assert [group.together for group in plan["image"]] == [True]
+def test_one_kept_step_with_hundreds_of_paths_is_one_layer() -> None:
+    assert layers(CopyKept("kept", "other", tuple(f"/opt/{n}" for n in range(300)))) == 1
 
 
 def test_a_tower_of_stages_is_refused() -> None:

@@ -13,12 +13,20 @@ import recipe_graphs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from recipe_graphs import ROOTFS, at, graph, names, paths, texts, values
-from recipe_readers import exports, instructions, read_definition, read_dockerfile, read_sections
+from recipe_readers import (
+    exports,
+    instructions,
+    read_definition,
+    read_dockerfile,
+    read_sections,
+    shell_writes,
+)
 
 from reproc import registry
 from reproc.graph import (
     App,
     BuildGraph,
+    CopyFile,
     CopyIn,
     CopyKept,
     FetchGit,
@@ -166,13 +174,22 @@ def test_scripts_arrive_whatever_they_hold(
     made = graph(Stage("image", ROOTFS, (script, Run("after", ("true",)))))
     expected = text if text.endswith("\n") else text + "\n"
     assert read_definition(definition(made)).scripts == [expected]
-    expected = expected if text else ""
     first, after = [each for each in instructions(dockerfile(made)) if each.name == "RUN"]
-    assert first.body is not None and after.body == "#!/bin/sh\nset -eu\numask 022\ntrue\n"
-    head = "#!/bin/bash\nset -eu\numask 022\ncd "
-    assert first.body.startswith(head) and first.body.endswith("\n" + expected)
-    prologue = first.body[len(head) - 3 : len(first.body) - len(expected)].partition("\n")[2]
-    assert exports(prologue) == {each.name: each.value for each in environment}
+    assert first.body is not None and after.body is not None
+    assert after.body == "".join(f"{line}\n" for line in [*BEGINNING, "true"])
+    assert first.body.splitlines()[: len(BEGINNING)] == BEGINNING
+    assert [text for _, text in shell_writes(first.body).values()] == [expected]
+    surroundings = first.body.rpartition("\n(\n")[2].rpartition("exec ")[0].partition("\n")[2]
+    assert exports(surroundings) == {each.name: each.value for each in environment}
+
+
+BEGINNING = [
+    "#!/bin/sh",
+    "set -eu",
+    "umask 022",
+    "trap 'find / -xdev \\( -path /dev -o -path /proc -o -path /sys -o -path /etc/hosts -o -path /etc/resolv.conf \\)"
+    ' -prune -o -newermt "@$SOURCE_DATE_EPOCH" -exec touch -hd "@$SOURCE_DATE_EPOCH" {} +\' EXIT',
+]
 
 
 def test_shared_layers_hold_every_step_in_order() -> None:
@@ -198,8 +215,7 @@ def test_build_variables_do_not_stay_in_the_image() -> None:
     assert read_dockerfile(text).environment == {"STAYS": "2"}
     bodies = [each.body or "" for each in instructions(text) if each.name == "RUN"]
     assert len(bodies) == 3 and all(
-        exports(body.partition("umask 022\n")[2].partition("true\n")[0]) == {"GOES": "it's"}
-        for body in bodies
+        exports(body.partition(" EXIT\n")[2].partition("true\n")[0]) == {"GOES": "it's"} for body in bodies
     )
 
 
@@ -250,14 +266,34 @@ def test_the_context_is_an_exact_list() -> None:
     assert ignore.text == "*\n!.reproc/base/debian.tar\n!inputs/debs\n!src/\\*\n!x/y\n!z\n"
 
 
-def test_a_folder_is_copied_by_list_where_the_context_holds_more_of_it() -> None:
-    steps = (CopyIn("a", "src", ("a",), "/a"), CopyIn("b", ".", ("src/b", "c"), "/b"))
+def test_a_step_sees_the_part_of_the_context_that_it_copies() -> None:
+    """What else is in the context may change without the step being done again."""
+    steps = (
+        CopyIn("a", "src", ("a",), "/a"),
+        CopyFile("b", "./b/c.txt", "/b", False),
+        CopyFile("c", "it's, c", "/c", True),
+        CopyIn("d", ".", ("src/b", "c"), "/d"),
+        CopyIn("e", "src", (), "/e"),
+    )
     text = dockerfile(graph(Stage("image", ROOTFS, steps)))
+    mounts = [
+        [flag for flag in each.flags if "mount" in flag] for each in instructions(text) if each.name == "RUN"
+    ]
+    assert mounts == [
+        ["--mount=type=bind,source=src,target=/mnt/reproc-1"],
+        ["--mount=type=bind,source=b/c.txt,target=/mnt/reproc-1"],
+        ["--mount=type=bind,target=/mnt/reproc-context"],
+        ["--mount=type=bind,target=/mnt/reproc-context"],
+        [],
+    ]
     assert "COPY" not in text
-    assert text.count("--mount=type=bind,target=/mnt/reproc-context") == 2
-    steps = (CopyIn("a", "src", ("a",), "/a"), CopyIn("b", ".", ("src/a", "c"), "/b"))
-    text = dockerfile(graph(Stage("image", ROOTFS, steps)))
-    assert text.count("COPY --chmod=u=rwX,go=rX") == 2
+
+
+def test_what_ends_a_shell_does_not_end_the_step() -> None:
+    """Files get their time in the end, whatever the author's commands do."""
+    for step in (Run("r", ("exec true",)), Script("s", "trap 'echo bye' EXIT\n"), Run("t", ("trap - EXIT",))):
+        *_, run, _ = instructions(dockerfile(graph(Stage("image", ROOTFS, (step,)))))
+        assert run.body is not None and "\n(\n" in run.body.partition(" EXIT")[2]
 
 
 def test_a_setup_writes_only_below_the_root_file_system(tmp_path: Path) -> None:
@@ -465,8 +501,9 @@ def test_git_and_kept_stay_what_they_are() -> None:
     commit = "0123456789abcdef0123456789abcdef01234567"
     fetch = FetchGit("g", "https://example.org/a.git", commit, "/opt/g")
     made = graph(Stage("b", ROOTFS), Stage("image", ROOTFS, (fetch, CopyKept("k", "b", ("/a",)))))
-    assert f"\nADD --chmod=u=rwX,go=rX https://example.org/a.git#{commit} /opt/g/\n" in dockerfile(made)
-    assert "\nCOPY --from=b /a /a\n" in dockerfile(made)
+    assert f"\nFROM scratch AS git-1\nADD https://example.org/a.git#{commit} /\n" in dockerfile(made)
+    assert "--mount=type=bind,from=git-1,target=/mnt/reproc-1" in dockerfile(made)
+    assert "--mount=type=bind,from=b,target=/mnt/reproc-1" in dockerfile(made)
     first, second = read_sections(definition(made))
     assert "/.reproc.kept-1.tar ./a\n" in first[1]["post"]
     assert second[1]["files from b"].split() == ["/.reproc.kept-1.tar"] * 2

@@ -22,11 +22,12 @@ from reproc.verify.engines import make
 from reproc.verify.engines.base import Built, Engine
 from reproc.verify.plan import Recipe
 from reproc.verify.workspace import Workspace
+from reproc_backends.docker.steps import settled
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 EPOCH = 1_700_000_000
-PROGRAMS = "bash cat chmod chown cp echo env grep head id ln ls mkdir rm sed seq sh sleep sort stat tar touch yes".split()
+PROGRAMS = "bash cat chmod chown cp echo env find grep head id ln ls mkdir rm sed seq sh sleep sort stat tar touch yes".split()
 ENGINE_NAMES = ("docker", "singularity")
 
 
@@ -85,12 +86,13 @@ def dockerfile(steps: list[str], network: bool) -> tuple[str, list[int | None]]:
     rows: list[tuple[str, int | None]] = [
         ("FROM scratch", None),
         ("ADD --link inputs/rootfs.tar /", None),
+        ("ARG SOURCE_DATE_EPOCH", None),
         ('ENV LANG=C.UTF-8 GREETING="hello world"', None),
     ]
     cut = "" if network else "--network=none "
     for number, step in enumerate(steps):
         rows.append((f"RUN {cut}--mount=type=bind,source=inputs,target=/mnt <<'EOF'", number))
-        rows += [(line, number) for line in ["set -eu", "umask 022", *step.splitlines()]]
+        rows += [(line, number) for line in ["set -eu", "umask 022", settled(["/mnt"]), *step.splitlines()]]
         rows += [("EOF", number), ("", None)]
     return "".join(f"{text}\n" for text, _ in rows), [origin for _, origin in rows]
 

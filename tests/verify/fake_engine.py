@@ -37,7 +37,6 @@ class FakeEngine:
         self.trees: dict[str, Tree] = {}
         self.digests: dict[str, str] = {}
         self.removed: list[str] = []
-        self.discarded: list[str] = []
         self.images: set[str] = set()
         self.version = "1.0"
 
@@ -85,9 +84,6 @@ class FakeEngine:
 
     def remove(self, built: Built, recipe: Recipe) -> None:
         self.removed.append(built.image)
-
-    def discard(self, image: str) -> None:
-        self.discarded.append(image)
 
     def close(self) -> None:
         self.closed += 1

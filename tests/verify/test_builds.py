@@ -76,23 +76,22 @@ def test_another_image_has_another_digest(engine: Engine, make_recipe: MakeRecip
 
 
 @pytest.mark.engines("docker")
-def test_an_image_is_discarded_once_it_has_no_name(
-    make_recipe: MakeRecipe, workspace: Workspace, tmp_path: Path
-) -> None:
-    """Another project's folder may be called alike, and so its image."""
-    engine = make("docker", workspace)
+def test_projects_of_one_name_have_images_of_their_own(make_recipe: MakeRecipe, tmp_path: Path) -> None:
+    engines = [make("docker", Workspace.open(tmp_path / name / ".reproc")) for name in ("a", "b")]
     images = []
-    for text in ("1", "2"):
-        recipe = make_recipe("docker", [f"echo {text} > /opt/file"], target="discarded")
+    for text, engine in zip("12", engines, strict=True):
+        recipe = make_recipe("docker", [f"echo {text} > /opt/file"], target="alike")
         built = engine.build(recipe, Silent(), tmp_path / "log")
         assert isinstance(built, Built), built
         images.append(built)
-    kept = [isinstance(engine.tree(each.image), dict) for each in images]
-    for each in images:
-        engine.discard(each.image)
-    assert kept == [True, True], "an image is there without its name, too"
-    assert [isinstance(engine.tree(each.image), dict) for each in images] == [False, True]
-    engine.close()
+    assert [engine.holds(built, recipe) for engine, built in zip(engines, images, strict=True)] == [
+        False,
+        True,
+    ]
+    assert [isinstance(engines[0].tree(built.image), dict) for built in images] == [True, True]
+    for engine, built in zip(engines, images, strict=True):
+        engine.remove(built, recipe)
+        engine.close()
 
 
 def test_a_failing_step_is_told_at_its_place(engine: Engine, make_recipe: MakeRecipe, tmp_path: Path) -> None:

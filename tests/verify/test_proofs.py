@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from fake_engine import FakeEngine
@@ -15,7 +14,7 @@ from reproc.diagnostics.codes import verify as codes
 from reproc.progress import Silent
 from reproc.record import replace
 from reproc.verify import proofs
-from reproc.verify.engines.base import BuildResult, Built, Command, RunResult
+from reproc.verify.engines.base import Command, RunResult
 from reproc.verify.host import Host
 from reproc.verify.machine import Machine
 from reproc.verify.plan import Options, Recipe, TargetPlan
@@ -197,25 +196,6 @@ def test_only_a_second_build_with_the_same_bytes_counts(case: Case, digest: str,
     report = case.run()
     assert case.did[0] == built
     assert [row.level for row in report.rows()] == (["R2", "R2"] if built else ["R3", "R3"])
-
-
-@pytest.mark.parametrize("cache", [True, False])
-def test_what_an_image_replaces_is_discarded(
-    case: Case, cache: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    docker = case.engines[0]
-    build = docker.build
-
-    def another(*given: Any, **options: Any) -> BuildResult:
-        built = build(*given, **options)
-        return replace(built, image="docker-another") if isinstance(built, Built) else built
-
-    monkeypatch.setattr(docker, "build", another)
-    case.text, case.options = "FROM another\n", Options(cache=cache)
-    for _ in range(2):
-        case.run()
-    assert docker.discarded == ["docker-cpu"]
-    assert case.engines[1].discarded == []
 
 
 def test_a_run_that_was_interrupted_is_taken_up(

@@ -32,7 +32,7 @@ from reproc.target.quoting import (
     docker_value,
     ignore_pattern,
 )
-from reproc_backends.docker.steps import Emitted, StepEmitter, block, fetched, joined_path
+from reproc_backends.docker.steps import Emitted, StepEmitter, block, fetched
 from reproc_backends.layout import Places, place_of, render
 
 _PACKAGE = "reproc_backends.docker"
@@ -112,6 +112,9 @@ class _Dockerfile:
         ]
         if not graph.locked:
             lines.append("UNLOCKED: made without a lock, so that a build on another day may differ.")
+        lines.append(
+            "Each step's trap gives what it wrote the lock's time, so that another day's image is the same."
+        )
         lines += [comment(note) for note in graph.notes]
         return lines + _waivers(graph)
 
@@ -134,7 +137,7 @@ class _Dockerfile:
                 comments=[comment(f"{step.title}{place_of(step.origin)}")] if self.comments else [],
                 base="scratch",
                 name=name,
-                settings=[fetched(step, "/")],
+                settings=[fetched(step)],
             )
             for step, name in self.steps.git_stages.items()
         ]
@@ -276,7 +279,7 @@ def _ignore_file(graph: BuildGraph, comments: bool) -> Artifact:
         for step in stage.steps:
             match step:
                 case CopyIn(source=source, files=files):
-                    paths.update(joined_path(source, name) for name in files)
+                    paths.update(normpath(f"{source}/{name}") for name in files)
                 case CopyFile(source=source):
                     paths.add(normpath(source))
                 case Run(mounts=mounts):

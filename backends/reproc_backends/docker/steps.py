@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from posixpath import normpath
-from typing import assert_never
+import re
+from collections.abc import Iterable, Iterator
 
 from reproc.graph import (
-    INPUTS,
-    MOUNT,
     BuildGraph,
-    CopyFile,
-    CopyIn,
-    CopyKept,
     FetchGit,
     Run,
     Script,
@@ -20,22 +14,15 @@ from reproc.graph import (
     Stage,
     Step,
     Variable,
-    WriteFile,
 )
 from reproc.record import record
 from reproc.target.layers import Plan
-from reproc.target.quoting import (
-    docker_paths,
-    docker_value,
-    end_mark,
-    export,
-    heredoc_holds,
-    quote,
-)
-from reproc.target.shell import surroundings, write_file
-from reproc_backends.docker.shared import CONTEXT_MOUNT, Shared, pack_listed, secret, unpack
+from reproc.target.quoting import docker_paths, docker_value, end_mark, export
+from reproc_backends.docker.shared import Shared
 
-CANONICAL = "--chmod=u=rwX,go=rX"
+_FOREIGN = ("/dev", "/proc", "/sys", "/etc/hosts", "/etc/resolv.conf")
+"""What an engine mounts into a step, beside the step's own mounts."""
+_ENDS_THE_SHELL = re.compile(r"\b(exec|trap)\b")
 
 
 @record
@@ -52,7 +39,6 @@ class StepEmitter:
     def __init__(self, graph: BuildGraph, names: dict[str, str], plan: Plan) -> None:
         self._names = names
         self._plan = plan
-        self._context = _copied_in(graph)
         self.git_stages = _git_stages(plan, set(names.values()))
 
     def of_stage(
@@ -73,7 +59,7 @@ class StepEmitter:
                     if isinstance(step, SetEnv):
                         yield from self._set(step, passing, lasting)
                     else:
-                        yield Emitted((step,), self._instructions(step, passing))
+                        yield Emitted((step,), [self._together((step,), passing)])
             for step in sets:
                 yield from self._set(step, passing, lasting)
 
@@ -92,61 +78,26 @@ class StepEmitter:
         shared = Shared(self._names, self.git_stages)
         shared.lines += [export(each.name, each.value) for each in passing.values()]
         for step in steps:
-            shared.add(step)
-        return _run(shared.lines, mounts=list(shared.mounts), network=shared.network)
-
-    def _instructions(self, step: Step, passing: dict[str, Variable]) -> list[list[str]]:
-        exports = [export(each.name, each.value) for each in passing.values()]
-        match step:
-            case Run():
-                mounts = [_bind(f"{INPUTS}/{mount}", f"{MOUNT}/{mount}") for mount in step.mounts]
-                mounts += map(secret, step.settings)
-                return [_run([*exports, *step.lines], mounts=mounts, network=step.network)]
-            case Script():
-                text = [*exports, *surroundings(step), *_lines(step.text)]
-                return [_run(text, shell=step.shell, network=step.network)]
-            case WriteFile():
-                return [_write(step)]
-            case CopyIn():
-                return [self._copy_in(step)]
-            case CopyFile():
-                mode = "--chmod=0755" if step.executable else CANONICAL
-                return [[f"COPY {mode} {docker_paths(step.source, step.path)}"]]
-            case FetchGit():
-                return [[fetched(step, f"{step.into.rstrip('/')}/")]]
-            case CopyKept():
-                stage = self._names[step.stage]
-                return [[f"COPY --from={stage} {docker_paths(path, path)}"] for path in step.paths]
-            case SetEnv():
-                raise AssertionError("settings are no instructions of their own")
-            case _:
-                assert_never(step)
-
-    def _copy_in(self, step: CopyIn) -> list[str]:
-        """A COPY of the folder, or, where the context holds more of it than this step copies, of a list."""
-        into = quote(step.into)
-        if not step.files:
-            return _run([f"mkdir -p {into}"])
-        prefix = "" if normpath(step.source) == "." else f"{normpath(step.source)}/"
-        others = {path for path in self._context if path.startswith(prefix)}
-        if others <= {joined_path(step.source, name) for name in step.files}:
-            return [f"COPY {CANONICAL} {docker_paths(step.source, step.into.rstrip('/') + '/')}"]
-        return _run([*pack_listed(step), *unpack(step.into, packed=True)], mounts=[CONTEXT_MOUNT])
+            if len(steps) == 1 and not _ENDS_THE_SHELL.search(_written(step)):
+                shared.add_alone(step)
+            else:
+                shared.add(step)
+        return _run(shared)
 
 
-def fetched(step: FetchGit, into: str) -> str:
-    """The instruction that fetches a commit into a directory.
+def fetched(step: FetchGit) -> str:
+    """The instruction that fetches a commit.
 
     BuildKit takes submodules along, each with a file that only git needs, unless it is told otherwise, which it
     understands from 0.24 on (release notes of Dockerfile 1.18).
     """
     query = f"?commit={step.commit}&submodules=false" if step.alone else f"#{step.commit}"
-    return f"ADD {CANONICAL} {docker_paths(f'{step.url}{query}', into)}"
+    return f"ADD {docker_paths(f'{step.url}{query}', '/')}"
 
 
 def _git_stages(plan: Plan, taken: set[str]) -> dict[FetchGit, str]:
-    """A stage of its own for every commit that a shared RUN needs; an ADD is an instruction in any case."""
-    groups = (group for groups in plan.values() for group in groups if group.together)
+    """A stage of its own for every commit: an ADD would be an instruction, and a layer, of its own."""
+    groups = (group for groups in plan.values() for group in groups)
     fetched = dict.fromkeys(step for group in groups for step in group.steps if isinstance(step, FetchGit))
     free = (f"git-{n}" for n in range(1, len(fetched) + len(taken) + 1) if f"git-{n}" not in taken)
     return dict(zip(fetched, free, strict=False))
@@ -160,39 +111,17 @@ def block(instruction: str, pairs: list[str]) -> list[str]:
     return [f"{line} \\" for line in lines[:-1]] + lines[-1:]
 
 
-def joined_path(source: str, name: str) -> str:
-    """A file's path from the context's top."""
-    return normpath(f"{source}/{name}")
+def _written(step: Step) -> str:
+    """The author's commands, or ours, of which a step consists."""
+    return step.text if isinstance(step, Script) else "\n".join(step.lines) if isinstance(step, Run) else ""
 
 
-def _copied_in(graph: BuildGraph) -> frozenset[str]:
-    found: set[str] = set()
-    for stage in graph.stages:
-        for step in stage.steps:
-            if isinstance(step, CopyIn):
-                found.update(joined_path(step.source, name) for name in step.files)
-            elif isinstance(step, CopyFile):
-                found.add(normpath(step.source))
-    return frozenset(found)
-
-
-def _bind(source: str, target: str) -> str:
-    return f"--mount=type=bind,source={source},target={target}"
-
-
-def _lines(text: str) -> list[str]:
-    """The lines of a script; a last one without its newline is a line too."""
-    lines = text.split("\n")
-    return lines[:-1] if lines[-1] == "" else lines
-
-
-def _run(
-    body: list[str], *, shell: str = "/bin/sh", mounts: list[str] | None = None, network: bool = False
-) -> list[str]:
+def _run(shared: Shared) -> list[str]:
     """A RUN whose script is a file of its own: no instruction's shell, no limit of an argument's length."""
-    script = [f"#!{shell}", "set -eu", "umask 022", *body]
+    mounts, network = shared.mounts, shared.network
+    script = ["#!/bin/sh", "set -eu", "umask 022", settled(mounts.values()), *shared.lines]
     mark = end_mark("\n".join(script))
-    flags = [*([] if network else ["--network=none"]), *(mounts or [])]
+    flags = [*([] if network else ["--network=none"]), *mounts]
     if len(flags) <= 1:
         return [" ".join(["RUN", *flags, f"<<'{mark}'"]), *script, mark]
     *heads, last = flags
@@ -200,13 +129,13 @@ def _run(
     return [*opening, *script, mark]
 
 
-def _write(step: WriteFile) -> list[str]:
-    operand = docker_paths(step.path)
-    # The list form of COPY takes no heredoc, and a heredoc ends in a newline. COPY gives the directories
-    # that it makes the file's own mode, so that they would be as closed as the file.
-    sayable = heredoc_holds(step.content) and step.content and not operand.startswith("[")
-    if not sayable or step.mode not in (0o644, 0o755):
-        return _run(write_file(step, in_def=False))
-    mark = end_mark(step.content)
-    mode = CANONICAL if step.mode == 0o644 else f"--chmod={step.mode:04o}"
-    return [f"COPY {mode} <<'{mark}' {operand}", *_lines(step.content), mark]
+def settled(mounts: Iterable[str]) -> str:
+    """A line that has the step end with no file of the image's own being newer than the lock.
+
+    So the layer is the same each time, without a builder that writes it anew (`rewrite-timestamp`), and is packed once.
+    """
+    foreign = " -o ".join(f"-path {each}" for each in (*_FOREIGN, *mounts))
+    when = '"@$SOURCE_DATE_EPOCH"'
+    return (
+        f"trap 'find / -xdev \\( {foreign} \\) -prune -o -newermt {when} -exec touch -hd {when} {{}} +' EXIT"
+    )

@@ -61,9 +61,7 @@ def layers(step: Step) -> int:
     match step:
         case SetEnv():
             return 0
-        case CopyKept():
-            return len(step.paths)
-        case Run() | Script() | WriteFile() | CopyIn() | CopyFile() | FetchGit():
+        case CopyKept() | Run() | Script() | WriteFile() | CopyIn() | CopyFile() | FetchGit():
             return 1
         case _:
             assert_never(step)

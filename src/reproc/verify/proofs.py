@@ -104,10 +104,6 @@ class Proofs:
         """Reads what is there; if it is not `believed`, it is forgotten, but for the recorded image's digest."""
         self._path, self._now = path, now
         known = _read(path)
-        self.before: str | None = None
-        """The image that the last run left, whether or not it is believed."""
-        with suppress(*_DAMAGED):
-            self.before = str(known["image"]["what"]["image"])
         self._known: dict[str, Any] = known if believed else {"recorded": known.get("recorded")}
         self._known.setdefault("shown", {})
         if known and not believed:

@@ -229,8 +229,6 @@ class _Row:
                 self.recipe, self.rows.progress, self._log, cache=self.rows.options.cache
             )
         if isinstance(built, Built):
-            if self.known.before not in (None, built.image):
-                self.engine.discard(self.known.before)
             self.known.add_image(key, built)
         return built
 

@@ -176,10 +176,6 @@ class Engine(Protocol):
         """Removes an image that was built for a comparison alone; one that is gone is no trouble."""
         ...
 
-    def discard(self, image: str) -> None:
-        """Removes an image that another one has replaced, if nothing else holds it and it still takes space."""
-        ...
-
     def close(self) -> None:
         """Removes what it made beside images: containers, helper images, folders, processes."""
         ...

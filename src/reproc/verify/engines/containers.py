@@ -270,12 +270,6 @@ class Containers:
         with suppress(Lost, Refused), translated():
             self._client.api.remove_image(tag, noprune=False)
 
-    def discard(self, image: str) -> None:
-        """Removes an image that has no name left; a container may still hold it."""
-        with suppress(Lost, Refused), translated():
-            if not self._client.images.get(image).tags:
-                self._client.api.remove_image(image, noprune=False)
-
     # a command
 
     def _run(self, image: str, command: Command) -> RunResult:

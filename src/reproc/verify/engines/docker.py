@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -126,10 +127,6 @@ class DockerEngine:
         return self._probe
 
     @property
-    def _rewrites_times(self) -> bool:
-        return any(each.name == "image store" and each.good for each in self._probe.details)
-
-    @property
     def _containers(self) -> Containers:
         if self._made is None:
             if self._client is None:
@@ -143,12 +140,11 @@ class DockerEngine:
     def build(self, recipe: Recipe, progress: Progress, log: Path, *, cache: bool = True) -> BuildResult:
         began = time.monotonic()
         self._workspace.temporary.mkdir(parents=True, exist_ok=True)
-        archive = self._workspace.temporary / f"docker-{recipe.target}.tar"
         metadata = self._workspace.temporary / f"docker-{recipe.target}.json"
         group = None
         try:
             with self._group() if recipe.elsewhere or limited() else nullcontext() as group:
-                result = self._build(recipe, progress, log, archive, metadata, cache, group)
+                result = self._build(recipe, progress, log, metadata, cache, group)
         except Lost:
             result = self._lost(recipe)
         except Refused as failure:
@@ -156,8 +152,7 @@ class DockerEngine:
         except OSError as failure:
             result = self._failed(recipe, failure.strerror or str(failure), log)
         finally:
-            for path in (archive, metadata):
-                path.unlink(missing_ok=True)
+            metadata.unlink(missing_ok=True)
         seconds = time.monotonic() - began
         if isinstance(result, Diagnostic):
             return BuildFailed(result, seconds, lacking=not by_the_spec(result))
@@ -185,34 +180,31 @@ class DockerEngine:
         recipe: Recipe,
         progress: Progress,
         log: Path,
-        archive: Path,
         metadata: Path,
         cache: bool,
         group: Group | None,
     ) -> tuple[str, str | None, int | None, tuple[Step, ...]] | Diagnostic:
         with Log(log) as file:
             watch = BuildKitWatch(progress.note, lambda text: file.write(text + "\n"))
-            arguments = self._arguments(recipe, archive, metadata, cache, group)
+            arguments = self._arguments(recipe, metadata, cache, group)
             environment = {**self._environment, "SOURCE_DATE_EPOCH": str(recipe.epoch)}
             code = follow(arguments, watch.read, environment=environment, folder=recipe.context)
         if code != 0:
             return self._build_failure(recipe, watch, log)
-        size = archive.stat().st_size if self._rewrites_times else None
-        if self._rewrites_times:
-            with archive.open("rb") as stream, translated():
-                image = str(self._containers_client.images.load(stream)[0].id)
-        else:
-            image = self._image_id(recipe.tag) or ""
-        return image, _digest(metadata), size, watch.steps(recipe)
+        with translated():
+            made = self._containers_client.images.get(self._own_tag(recipe))
+        return str(made.id), _digest(metadata), made.attrs.get("Size"), watch.steps(recipe)
+
+    def _own_tag(self, recipe: Recipe) -> str:
+        """A name that no other project's image takes, which may be called alike."""
+        return f"{recipe.tag}.{hashlib.sha256(bytes(self._workspace.root)).hexdigest()[:12]}"
 
     @property
     def _containers_client(self) -> Any:
         assert self._containers is not None
         return self._client
 
-    def _arguments(
-        self, recipe: Recipe, archive: Path, metadata: Path, cache: bool, group: Group | None
-    ) -> list[str]:
+    def _arguments(self, recipe: Recipe, metadata: Path, cache: bool, group: Group | None) -> list[str]:
         arguments = ["docker", "buildx", "build", "--progress=rawjson", "--provenance=false", "--sbom=false"]
         arguments += network_options(recipe)
         if not cache:
@@ -222,11 +214,8 @@ class DockerEngine:
         if group is not None:
             arguments.append(f"--cgroup-parent={group.name}")
         arguments += [f"--platform={recipe.platform}", f"--build-arg=SOURCE_DATE_EPOCH={recipe.epoch}"]
-        arguments += [f"--tag={recipe.tag}", f"--file={recipe.file}", f"--metadata-file={metadata}"]
-        # a comma or a quote in the path would end the value: it is one row of CSV
-        row = f'type=docker,"dest={str(archive).replace(chr(34), chr(34) * 2)}",rewrite-timestamp=true'
-        arguments += ["--output", row] if self._rewrites_times else ["--load"]
-        return [*arguments, "."]
+        arguments += [f"--tag={recipe.tag}", f"--tag={self._own_tag(recipe)}", "--load"]
+        return [*arguments, f"--file={recipe.file}", f"--metadata-file={metadata}", "."]
 
     def _image_id(self, tag: str) -> str | None:
         with suppress(Refused), translated():
@@ -235,7 +224,7 @@ class DockerEngine:
 
     def holds(self, built: Built, recipe: Recipe) -> bool:
         try:
-            return self._image_id(recipe.tag) == built.image
+            return self._image_id(recipe.tag) == self._image_id(self._own_tag(recipe)) == built.image
         except Lost:
             return False
 
@@ -315,11 +304,8 @@ class DockerEngine:
 
     def remove(self, built: Built, recipe: Recipe) -> None:
         with suppress(Lost):
-            self._containers.remove(recipe.tag)
-
-    def discard(self, image: str) -> None:
-        with suppress(Lost):
-            self._containers.discard(image)
+            for tag in (recipe.tag, self._own_tag(recipe)):
+                self._containers.remove(tag)
 
     def close(self) -> None:
         if self._made is not None:
@@ -358,14 +344,14 @@ def _output(arguments: list[str]) -> str | None:
 
 
 def _store_detail(info: dict[str, Any]) -> Detail:
-    """Whether images are kept by containerd, which alone lets BuildKit set the times of their files."""
+    """Whether images are kept by containerd, which knows them by the digest that a registry has."""
     rows = dict(row for row in info.get("DriverStatus") or () if len(row) == 2)
     if rows.get("driver-type") == "io.containerd.snapshotter.v1":
-        return Detail("image store", True, "containerd: the times of an image's files are set")
+        return Detail("image store", True, "containerd: an image's digest is what a registry calls it, too")
     return Detail(
         "image store",
         False,
-        "not containerd's: the times of an image's files are those of the build",
+        "not containerd's: an image's digest is that of its configuration",
         _STORE_ADVICE,
     )
 

@@ -197,10 +197,6 @@ class PodmanEngine:
         with suppress(Lost, OSError):
             self._containers().remove(recipe.tag)
 
-    def discard(self, image: str) -> None:
-        with suppress(Lost, OSError):
-            self._containers().discard(image)
-
     def _containers(self) -> Containers:
         """Starts the API service the first time; raises Lost or OSError."""
         if self._made is not None and self._made.alive():

@@ -399,9 +399,6 @@ class SingularityEngine:
     def remove(self, built: Built, recipe: Recipe) -> None:
         Path(built.image).unlink(missing_ok=True)
 
-    def discard(self, image: str) -> None:
-        """There is nothing left of it: its file has been replaced."""
-
     def _run(self, image: Path, command: Command, folder: Path) -> CommandResult | Diagnostic:
         started = f"reproc-{secrets.token_hex(16)}\n"
         wrapped = ("/bin/sh", "-c", f'printf "{started[:-1]}\\n" >&2; exec "$@"', "sh", *command.arguments)
