@@ -27,7 +27,9 @@ from reproc_backends.docker.steps import settled
 sys.path.insert(0, str(Path(__file__).parent))
 
 EPOCH = 1_700_000_000
-PROGRAMS = "bash cat chmod chown cp echo env find grep head id ln ls mkdir rm sed seq sh sleep sort stat tar touch yes".split()
+PROGRAMS = """
+bash cat chmod chown cp echo env find grep head id ln ls mkdir rm sed seq sh sleep sort stat tar touch yes
+""".split()
 ENGINE_NAMES = ("docker", "singularity")
 
 

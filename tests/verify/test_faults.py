@@ -175,7 +175,8 @@ def test_the_daemon_answers_500_in_mid_build(
         relay.die()
 
 
-def test_there_is_no_room_for_the_image(engine_name: str, run: Callable[..., Report], tmp_path: Path) -> None:
+@pytest.mark.engines("singularity")
+def test_there_is_no_room_for_the_image(run: Callable[..., Report], tmp_path: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root can mount a small file system")
     small = tmp_path / "small"
@@ -183,11 +184,11 @@ def test_there_is_no_room_for_the_image(engine_name: str, run: Callable[..., Rep
     mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(small)]
     subprocess.run(mount, check=True)
     try:
-        report = run(engine_name, "true", root=small / ".reproc")
+        report = run("singularity", "true", root=small / ".reproc")
         assert outcome(report) == (3, [codes.NO_SPACE])
         assert str(small) in (report.diagnostics[0].help or "")
         subprocess.run(["mount", "-o", "remount,size=200m", str(small)], check=True)
-        assert outcome(run(engine_name, "true", root=small / ".reproc")) == (0, [])
+        assert outcome(run("singularity", "true", root=small / ".reproc")) == (0, [])
     finally:
         subprocess.run(["umount", str(small)], check=True)
 

@@ -244,7 +244,7 @@ class DockerEngine:
         if shutil.disk_usage(self._workspace.root).free < _LITTLE:
             return self._workspace.root
         with suppress(Lost, Refused), translated():
-            return str(self._client.info().get("DockerRootDir") or self._workspace.root)
+            return str(self._containers_client.info().get("DockerRootDir") or self._workspace.root)
         return self._workspace.root
 
     def _alive(self) -> bool:
