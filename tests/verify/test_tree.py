@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from reproc.verify.layers import tree_of_archive
+from reproc.verify.layers import tree_of_archive, tree_of_export
 from reproc.verify.sif import SQUASHFS_PARTITION
 from reproc.verify.squashfs import tree_of_sif
 from reproc.verify.tree import OWNED, BadTree, Comparison, Kind, Tree, compare
@@ -225,6 +225,15 @@ def test_layers_stand_on_each_other(tmp_path: Path, kind: Callable[..., Path], f
     assert tree["opt/again"] == tree["opt/stays"]
     assert tree["srv"].kind is Kind.FILE
     assert tree["etc"].mode == 0o700
+
+
+def test_a_container_is_read_as_its_one_layer(tmp_path: Path) -> None:
+    content = layer(*PLAIN)
+    pieces = [content[start : start + 777] for start in range(0, len(content), 777)]
+    assert tree_of_export(pieces) == tree_of_archive(image(tmp_path / "a.tar", content))
+    for damaged in ([b"x" * 2000], []):
+        with pytest.raises(BadTree):
+            tree_of_export(damaged)
 
 
 def test_what_is_no_image_is_refused(tmp_path: Path) -> None:

@@ -1,22 +1,25 @@
-"""Reads the tree of an image out of its archive: an OCI layout, or what `docker save` and `docker build -o` write.
+"""Reads the tree of an image out of tars, without unpacking anything to disk.
 
-Layers are read once each, in their order, without unpacking anything to disk (OCI image specification, "Image
-Layer Filesystem Changeset").
+They are the one tar of a container's files that `docker export` writes, or an archive of the image: an OCI layout, or
+what `docker save` and `docker build -o` write, whose layers are read once each, in their order (OCI image
+specification, "Image Layer Filesystem Changeset").
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import posixpath
 import tarfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
 from reproc.verify.tree import BadTree, Entry, Kind, Tree
 
+_BUFFER = 1 << 18
 _LARGEST = 8 << 20
 """The most bytes of a manifest."""
 _WHITEOUT, _OPAQUE = ".wh.", ".wh..wh..opq"
@@ -29,6 +32,41 @@ _KINDS = {
     tarfile.CHRTYPE: Kind.DEVICE,
     tarfile.BLKTYPE: Kind.DEVICE,
 }
+
+
+class _Stream(io.RawIOBase):
+    """Chunks as a file."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks, self._rest = iter(chunks), memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._rest:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                return 0
+            self._rest = memoryview(chunk)
+        size = min(len(buffer), len(self._rest))
+        buffer[:size], self._rest = self._rest[:size], self._rest[size:]
+        return size
+
+
+def tree_of_export(chunks: Iterable[bytes]) -> Tree:
+    """The files of a container, out of the tar that comes in chunks; raises BadTree, or what those raise."""
+    tree: dict[str, Entry] = {}
+    stream: IO[bytes] = io.BufferedReader(_Stream(chunks), _BUFFER)
+    try:
+        with tarfile.open(fileobj=stream, mode="r|", bufsize=_BUFFER) as archive:
+            for path, member in _members(archive):
+                tree[path] = (
+                    _linked(_inside(member.linkname), tree, {}) if member.islnk() else _entry(archive, member)
+                )
+    except _DAMAGED as failure:
+        raise BadTree(f"what it shows is damaged ({failure})") from failure
+    return tree
 
 
 def tree_of_archive(path: Path) -> Tree:

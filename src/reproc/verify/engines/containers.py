@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import io
-import secrets
 import shutil
 import subprocess
 import tarfile
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from reproc.diagnostics import Diagnostic, error
 from reproc.diagnostics.codes import verify as codes
 from reproc.verify import contract
 from reproc.verify.engines.base import Command, CommandResult, RunFailed, RunResult
 from reproc.verify.engines.failures import no_space, out_of_space
-from reproc.verify.layers import tree_of_archive
+from reproc.verify.layers import tree_of_export
 from reproc.verify.process import Keeper
 from reproc.verify.tree import BadTree, Tree
 from reproc.verify.workspace import is_dead
@@ -28,6 +28,7 @@ from reproc.verify.workspace import is_dead
 if TYPE_CHECKING:
     from docker import DockerClient
 
+T = TypeVar("T")
 LABEL = "org.reproc.run"
 """On every container and helper image that we make; its value is the run's id."""
 _CDI = "nvidia.com/gpu=all"
@@ -189,18 +190,15 @@ class Containers:
             return self._failure(failure)
         return None
 
-    def tree(self, image: str, folder: Path) -> Tree | Diagnostic:
-        """The files of an image, out of an archive that is made in a folder and removed again."""
-        archive = folder / f"tree-{secrets.token_hex(8)}.tar"
+    def tree(self, image: str) -> Tree | Diagnostic:
+        """The files of an image."""
         try:
-            failed = self.save(image, archive)
-            return failed if failed is not None else tree_of_archive(archive)
+            return self._exported(image, tree_of_export)
         except BadTree as failure:
-            return error(
-                codes.ENGINE_FAILED, None, engine=self._engine, doing="showing an image", reason=failure
-            )
-        finally:
-            archive.unlink(missing_ok=True)
+            doing = "showing an image"
+            return error(codes.ENGINE_FAILED, None, engine=self._engine, doing=doing, reason=failure)
+        except (Lost, Refused) as failure:
+            return self._failure(failure, "showing an image")
 
     def save(self, image: str, archive: Path) -> Diagnostic | None:
         """Writes an image as an archive."""
@@ -231,19 +229,23 @@ class Containers:
 
     def unpack(self, image: str, folder: Path) -> Diagnostic | None:
         """Unpacks a whole image into a folder."""
-        api: Any = self._client.api
         try:
-            with translated():
-                command, labels = ["/bin/sh"], {LABEL: self._run_id}
-                container = api.create_container(image, command=command, entrypoint=[], labels=labels)["Id"]
-                try:
-                    return self._extracted(api.export(container), folder)
-                finally:
-                    self._remove_container(container)
+            return self._exported(image, partial(self._extracted, folder))
         except (Lost, Refused) as failure:
-            return self._failure(failure)
+            return self._failure(failure, "unpacking an image")
 
-    def _extracted(self, chunks: Iterable[bytes], folder: Path) -> Diagnostic | None:
+    def _exported(self, image: str, take: Callable[[Iterable[bytes]], T]) -> T:
+        """What becomes of the tar of all files of an image; raises Lost or Refused."""
+        api: Any = self._client.api
+        with translated():
+            command, labels = ["/bin/sh"], {LABEL: self._run_id}
+            container = api.create_container(image, command=command, entrypoint=[], labels=labels)["Id"]
+            try:
+                return take(api.export(container))
+            finally:
+                self._remove_container(container)
+
+    def _extracted(self, folder: Path, chunks: Iterable[bytes]) -> Diagnostic | None:
         arguments = [
             "tar",
             "--extract",

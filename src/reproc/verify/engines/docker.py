@@ -280,7 +280,7 @@ class DockerEngine:
 
     def tree(self, image: str) -> Tree | Diagnostic:
         try:
-            return self._containers.tree(image, self._workspace.temporary)
+            return self._containers.tree(image)
         except Lost:
             return error(codes.ENGINE_LOST, None, engine=self.name, doing="showing an image")
 

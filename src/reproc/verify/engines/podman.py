@@ -180,7 +180,7 @@ class PodmanEngine:
 
     def tree(self, image: str) -> Tree | Diagnostic:
         try:
-            return self._containers().tree(image, self._workspace.temporary)
+            return self._containers().tree(image)
         except (Lost, OSError):
             return error(codes.ENGINE_LOST, None, engine=self.name, doing="showing an image")
 
