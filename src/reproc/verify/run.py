@@ -7,6 +7,8 @@ import os
 import re
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -94,13 +96,26 @@ class _Run:
         """Every target in every engine."""
         size = crew_size(self.rows.options.jobs, len(plans) * len(engines))
         if size < 2:
-            return tuple(
-                self._target(plan, [self.rows.row(plan, engine) for engine in engines], engines)
-                for plan in plans
-            )
+            return tuple(self._one_by_one(plan, engines) for plan in plans)
         found = iter(self._side_by_side(size, plans, engines))
-        rows = [[next(found) for _ in engines] for _ in plans]
-        return tuple(self._target(plan, each, engines) for plan, each in zip(plans, rows, strict=True))
+        reports = []
+        for plan in plans:
+            rows = [next(found) for _ in engines]
+            with closing(_Trees()) as trees:
+                reports.append(self._target(plan, rows, engines, trees))
+        return tuple(reports)
+
+    def _one_by_one(self, plan: TargetPlan, engines: Sequence[Engine]) -> TargetReport:
+        """The target; the files of what one engine has built are read while the next one builds."""
+        rows: list[EngineReport] = []
+        with closing(_Trees()) as trees:
+            for number, engine in enumerate(engines, 1):
+                rows.append(self.rows.row(plan, engine))
+                build = rows[-1].build
+                last = number == len(engines) or not self.rows.options.test
+                if not last and build is not None and build.image is not None and build.since is None:
+                    trees.begin(Side(engine, build.image, engine.name))
+            return self._target(plan, rows, engines, trees)
 
     def _side_by_side(
         self, size: int, plans: Sequence[TargetPlan], engines: Sequence[Engine]
@@ -125,12 +140,12 @@ class _Run:
                 yield row
 
     def _target(
-        self, plan: TargetPlan, rows: Sequence[EngineReport], engines: Sequence[Engine]
+        self, plan: TargetPlan, rows: Sequence[EngineReport], engines: Sequence[Engine], trees: _Trees
     ) -> TargetReport:
         """The target with all that is found out of its images side by side, and with their packages."""
         path = self.rows.workspace.proven / f"{plan.name}.json"
         known = proofs.Proofs(path, self.rows.started, believed=self.rows.options.cache)
-        report = self._compared(plan, rows, engines, known)
+        report = self._compared(plan, rows, engines, known, trees)
         if not self.rows.options.test or self.rows.tally.stopped:
             return report
         for engine, row in zip(engines, rows, strict=True):
@@ -140,7 +155,12 @@ class _Run:
         return report
 
     def _compared(
-        self, plan: TargetPlan, rows: Sequence[EngineReport], engines: Sequence[Engine], known: proofs.Proofs
+        self,
+        plan: TargetPlan,
+        rows: Sequence[EngineReport],
+        engines: Sequence[Engine],
+        known: proofs.Proofs,
+        trees: _Trees,
     ) -> TargetReport:
         """The target with whether the engines' images hold the same files, and what differs."""
         report = TargetReport(plan.name, tuple(rows))
@@ -153,7 +173,7 @@ class _Run:
         if len(there) < 2 or not options.test or tally.stopped:
             return report
         key = proofs.same_key([name for _, name in there])
-        sides, trees = [side for side, _ in there], _Trees()
+        sides = [side for side, _ in there]
         try:
             if (earlier := known.same(key)) is not None:
                 flattened, since = earlier
@@ -172,6 +192,8 @@ class _Run:
     ) -> TargetReport:
         with self.rows.progress.task(f"the images of {plan.name}, file by file"):
             first, *others = sides
+            for side in sides:
+                trees.begin(side)
             comparisons = [compare(trees.of(first), trees.of(other)) for other in others]
             pairs = zip(comparisons, others, strict=True)
             found = tuple(each for one, other in pairs for each in self._differing(plan, one, first, other))
@@ -221,13 +243,21 @@ class _Trees:
     """The files of images, each read once."""
 
     def __init__(self) -> None:
-        self._known: dict[str, Tree] = {}
+        self._readers = ThreadPoolExecutor(os.cpu_count())
+        self._known: dict[str, Future[Tree]] = {}
+
+    def begin(self, side: Side) -> None:
+        """Has an image read meanwhile; its engine has nothing else to do."""
+        if side.name not in self._known:
+            self._known[side.name] = self._readers.submit(tree_of, side.engine, side.image)
 
     def of(self, side: Side) -> Tree:
         """Raises Unseen."""
-        if side.name not in self._known:
-            self._known[side.name] = tree_of(side.engine, side.image)
-        return self._known[side.name]
+        self.begin(side)
+        return self._known[side.name].result()
+
+    def close(self) -> None:
+        self._readers.shutdown(cancel_futures=True)
 
 
 class _Worker:
