@@ -107,7 +107,7 @@ class _Dockerfile:
         name = comment(graph.target)
         lines = [
             f"Dockerfile of the target {name}, made by reproc from {comment(graph.spec_path)}: edit that,",
-            "not this. It needs BuildKit (Docker 28 or newer). From the folder that it copies from:",
+            "not this. It needs BuildKit (Docker 23 or newer). From the folder that it copies from:",
             f"    docker build --platform {comment(graph.platform)} -f PATH/OF/THIS/Dockerfile -t {name} .",
         ]
         if not graph.locked:
