@@ -39,6 +39,10 @@ class Archived:
     """What tells it from others of its name, if that is not its version."""
     libraries: str | None = None
     """Its own shared libraries, where those of the base do not do for its programs."""
+    shared: tuple[str, ...] = ()
+    """Which of these are meant, `libstdc++`; nothing for all."""
+    programs: str = "*"
+    """The pattern of the names of its programs in `bin`."""
 
 
 @record

@@ -1,4 +1,4 @@
-"""Where tool chains are that no package brings: folders of official images, and releases to compile."""
+"""Where tool chains are that no package brings: official images, releases to compile, packages of conda-forge."""
 
 from __future__ import annotations
 
@@ -26,6 +26,10 @@ ALL = "."
 _PLAIN = "buster"
 """Images of before their tags named a release of Debian are built on this one at the latest."""
 _MACHINES = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}
+CHANNEL = "conda-forge"
+"""The name of the channel, and of the mirrors of it."""
+SUBDIRS = {"linux/amd64": "linux-64", "linux/arm64": "linux-aarch64"}
+"""What conda calls a platform (docs.conda.io, "virtual packages")."""
 
 
 @record
@@ -61,6 +65,21 @@ class Recipe:
     """Shell, where the release is unpacked, with `{prefix}`, `{options}`, `{languages}` and `{jobs}`."""
     long: bool
     """Whether that takes hours, so that nobody gets it unasked."""
+
+
+@record
+class CondaPackages:
+    """Packages of conda-forge that together are a version of a tool chain."""
+
+    version: str
+    names: tuple[tuple[str, str], ...]
+    """By language; they may name `{subdir}`."""
+
+    def on(self, platform: str, languages: tuple[str, ...]) -> tuple[str, ...]:
+        """The packages for languages on a platform, sorted; C is in any case among them."""
+        wanted = {"c", *languages}
+        subdir = SUBDIRS.get(platform, platform)
+        return tuple(sorted(name.replace("{subdir}", subdir) for each, name in self.names if each in wanted))
 
 
 def folders(name: str, version: str = "") -> tuple[ImageFolder, ...]:
@@ -105,14 +124,40 @@ def from_source(name: str, found: Recipe, languages: tuple[str, ...], base: Rele
     return _placed(name, found.version, languages, base, row, tuple(row["needs"]), "source", found.version)
 
 
+def conda_packages(name: str) -> tuple[CondaPackages, ...]:
+    """The versions that conda-forge has, newest first."""
+    row = _row("conda.toml", name)
+    names = tuple(row.get("packages", {}).items())
+    return tuple(
+        CondaPackages(each, names) for each in sorted(row.get("versions", ()), key=_numbers, reverse=True)
+    )
+
+
+def conda_package(name: str, version: str) -> CondaPackages | None:
+    """The packages of the newest release of a version, if conda-forge has one."""
+    return next((each for each in conda_packages(name) if names_version(each.version, version)), None)
+
+
+def from_conda(name: str, found: CondaPackages, languages: tuple[str, ...], base: Release) -> Toolchain:
+    """The tool chain that packages of conda-forge are."""
+    row = _row("conda.toml", name)
+    mark = f"{found.version}-conda-{base.codename}"
+    made = _placed(name, found.version, languages, base, row, tuple(row["needs"]), "conda", mark)
+    assert made.archive is not None, "it does not come as packages of the base"
+    shared = tuple(row.get("shared", ()))
+    return replace(made, archive=replace(made.archive, programs=row["programs"], shared=shared))
+
+
 def provider(name: str, version: str, languages: tuple[str, ...], base: Release) -> str | None:
-    """Where a tool chain comes from if nobody says: packages, else an image, else its source; None if from nowhere."""
+    """Where a tool chain comes from if nobody says: packages, an image, its source, conda-forge; None if from nowhere."""
     if toolchain(name, version, languages, base) is not None:
         return "distro"
     if folder(name, version, base) is not None:
         return "image"
     found = recipe(name, version)
-    return "source" if found is not None and not found.long else None
+    if found is not None and not found.long:
+        return "source"
+    return "conda" if conda_package(name, version) is not None else None
 
 
 def compilable() -> tuple[str, ...]:

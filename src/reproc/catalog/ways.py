@@ -8,6 +8,9 @@ from reproc import catalog
 from reproc.catalog import Offer, Release, elsewhere
 from reproc.record import record, replace
 
+_FIRST = {"distro": "packages come", "image": "an image comes", "source": "a release to compile comes"}
+"""What is said of the way that is taken where there are others."""
+
 
 @record
 class Way:
@@ -34,14 +37,14 @@ def ways(name: str, version: str, base: Release) -> tuple[Way, ...]:
     """The ways to a tool chain, the best provider first: of packages all, of the others the best."""
     found = [each for each in every(name, base) if catalog.names_version(each.version, version)]
     told: list[Way] = []
-    for provider in ("distro", "image", "source"):
+    of_conda = ("conda",) if elsewhere.conda_packages(name) else ()
+    for provider in ("distro", "image", "source", *of_conda):
         own = [each for each in found if each.provider == provider]
         if provider != "distro":
             own = [each for each in own if each.fits][:1] or own[:1]
         if not any(each.fits for each in own):
             own.append(_nothing(provider, name, version, base))
         told += own
-    told += _conda(name, version)
     where = "where the spec names one: `archive`, `sha256`, `bin`"
     told.append(Way("archive", "", f"a binary archive of {name} {version}", False, where))
     return tuple(_chosen(told))
@@ -62,6 +65,11 @@ def every(name: str, base: Release) -> Iterator[Way]:
             reason += ", which takes hours: only with `provider source`"
         what = f"{name} {recipe.version} of {recipe.urls[0]}"
         yield Way("source", recipe.version, what, True, reason, asked_for=recipe.long)
+    for packages in elsewhere.conda_packages(name):
+        reason = f"packages of {elsewhere.CHANNEL} with all that they need, each by its digest"
+        yield Way(
+            "conda", packages.version, f"{name} {packages.version} of {elsewhere.CHANNEL}", True, reason
+        )
 
 
 def _packaged(name: str, offer: Offer, base: Release) -> Way:
@@ -93,16 +101,12 @@ def _nothing(provider: str, name: str, version: str, base: Release) -> Way:
             reason = f"they package {known or 'none'}"
         case "image":
             what, reason = "official images", f"those for this base have {known}" if known else "none has it"
+        case "conda":
+            what, reason = elsewhere.CHANNEL, f"it has {known}"
         case _:
             what = "releases to compile"
             reason = f"known are {known}" if known else "nobody has said how it is compiled"
     return Way(provider, "", what, False, reason)
-
-
-def _conda(name: str, version: str) -> Iterator[Way]:
-    for full in catalog.table("conda.toml").get(name, {}).get("versions", ()):
-        if catalog.names_version(full, version):
-            yield Way("conda", full, f"{name} {full} of conda-forge", False, "not in this version")
 
 
 def _chosen(found: list[Way]) -> Iterator[Way]:
@@ -117,8 +121,7 @@ def _chosen(found: list[Way]) -> Iterator[Way]:
         elif taken is not None and taken.provider == each.provider:
             yield replace(each, reason="a release that is nearer to the base has one")
         elif taken is not None:
-            first = {"distro": "packages come first", "image": "an image comes first"}[taken.provider]
-            yield replace(each, reason=f"{first}; `provider {each.provider}` takes it")
+            yield replace(each, reason=f"{_FIRST[taken.provider]} first; `provider {each.provider}` takes it")
         else:
             yield each
 

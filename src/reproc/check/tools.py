@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from reproc import catalog
 from reproc.catalog import Release, elsewhere, flags, marches, processors
-from reproc.catalog.elsewhere import ImageFolder, Recipe
+from reproc.catalog.elsewhere import CondaPackages, ImageFolder, Recipe
 from reproc.check.checked import Target
 from reproc.model import Build, Toolchain
 from reproc.record import record
@@ -80,6 +82,9 @@ def found_on(tool: Toolchain, release: Release) -> catalog.Toolchain | None:
         case "source":
             recipe = recipe_of(tool)
             return elsewhere.from_source(name, recipe, parts, release) if recipe else None
+        case "conda":
+            packages = elsewhere.conda_package(name, version)
+            return elsewhere.from_conda(name, packages, parts, release) if packages else None
         case _:
             return catalog.toolchain(name, version, parts, release)
 
@@ -100,14 +105,19 @@ def recipe_of(tool: Toolchain) -> Recipe | None:
     return elsewhere.recipe(tool.name.text, tool.version)
 
 
+Origin: TypeAlias = ImageFolder | Recipe | CondaPackages
+
+
 @record
 class Outside:
     """A tool chain that does not come as packages, and what it is made of."""
 
     tool: Toolchain
     made: catalog.Toolchain
-    origin: ImageFolder | Recipe | None
+    origin: Origin | None
     """None for an archive of programs, which the spec itself names."""
+    release: Release
+    """Of the base that it is for."""
 
     @property
     def key(self) -> str:
@@ -124,16 +134,18 @@ def outside(target: Target) -> tuple[Outside, ...]:
             made = found_on(tool, each.release)
             if made is not None and made.archive is not None:
                 origin = _origin(tool, made, each.release)
-                found.setdefault(made.key, Outside(tool, made, origin))
+                found.setdefault(made.key, Outside(tool, made, origin, each.release))
     return tuple(found.values())
 
 
-def _origin(tool: Toolchain, made: catalog.Toolchain, release: Release) -> ImageFolder | Recipe | None:
+def _origin(tool: Toolchain, made: catalog.Toolchain, release: Release) -> Origin | None:
     match made.provider:
         case "image":
             return elsewhere.folder(tool.name.text, tool.version, release)
         case "source":
             return recipe_of(tool)
+        case "conda":
+            return elsewhere.conda_package(tool.name.text, tool.version)
         case _:
             return None
 

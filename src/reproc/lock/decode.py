@@ -12,6 +12,8 @@ from reproc.lock.model import (
     ArchiveBase,
     BootstrapBase,
     BuildTools,
+    CondaPackage,
+    CondaTree,
     Deb,
     Download,
     GitTree,
@@ -40,6 +42,8 @@ _SNAPSHOT = re.compile(r"[0-9]{8}T[0-9]{6}Z")
 _WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+~:=@-]*")
 _DEB = re.compile(r"([a-z0-9][a-z0-9+.-]*)_([A-Za-z0-9.+~:-]+)_([a-z0-9-]+)@([a-z0-9-]+)(?:#[0-9a-f]{64})?")
 _WHEEL = re.compile(r"[A-Za-z0-9._+!-]+\.(whl|tar\.gz|zip|tar\.bz2)")
+CONDA_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+!-]*")
+CONDA_PATH = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)?/[A-Za-z0-9_][A-Za-z0-9._+!-]*\.(?:conda|tar\.bz2)")
 _PROJECT = re.compile(r"(code )?[A-Za-z0-9][A-Za-z0-9._-]*")
 _ADDRESS = re.compile(r"[a-z]+://[^\s\"'<>\\^`{|}\x00-\x1f\x7f]+")
 _PURL = re.compile(r"pkg:[a-z]+/[A-Za-z0-9@%._~:/+?=&-]+")
@@ -218,8 +222,27 @@ def _tree(at: _Reader) -> SourceTree:
                 at.text("folder", _ABSOLUTE),
                 at.text("sha256", _SHA256),
             )
+        case "conda":
+            return CondaTree(
+                at.text("channel", _WORD),
+                at.text("address", _ADDRESS),
+                at.text("prefix", _ABSOLUTE),
+                tuple(_conda(each) for each in at.readers("packages")),
+                at.text("sha256", _SHA256),
+            )
         case other:
             raise Malformed(f"{at.where} is of an unknown kind, `{other}`", (*at.path, "kind"))
+
+
+def _conda(at: _Reader) -> CondaPackage:
+    return CondaPackage(
+        at.text("name", CONDA_NAME),
+        at.text("version", CONDA_NAME),
+        at.text("build", CONDA_NAME),
+        at.text("path", CONDA_PATH),
+        at.number("size"),
+        at.text("sha256", _SHA256),
+    )
 
 
 def _submodule(at: _Reader) -> Submodule:

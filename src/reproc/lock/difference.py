@@ -11,6 +11,7 @@ from reproc.lock.model import (
     Archive,
     ArchiveBase,
     BootstrapBase,
+    CondaTree,
     GitTree,
     ImageBase,
     ImageTree,
@@ -175,6 +176,11 @@ def _tree(name: str, tree: SourceTree) -> Iterator[tuple[Where, _Fact]]:
             yield (name,), _Fact(tree.swhid)
         case ImageTree():
             yield (name,), _Fact(tree.reference, f"{tree.folder} {tree.digest}")
+        case CondaTree():
+            yield (name,), _Fact(tree.channel, f"in {tree.prefix} sha256:{tree.sha256}")
+            for package in tree.packages:
+                of = f"{package.path} sha256:{package.sha256}"
+                yield (name, package.name), _Fact(package.version, of, _pep440)
 
 
 def _entry(entry: TreeEntry) -> _Fact:

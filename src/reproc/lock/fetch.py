@@ -20,6 +20,7 @@ from reproc.lock.model import (
     Archive,
     ArchiveBase,
     BootstrapBase,
+    CondaTree,
     Deb,
     GitTree,
     ImageBase,
@@ -35,7 +36,19 @@ from reproc.lock.model import (
 )
 from reproc.lock.net import Client, nothing
 from reproc.lock.problem import Problem, attempt, problem
-from reproc.lock.providers import archive, bootstrap, git, image, image_folder, purl, pypi, registry, swh, web
+from reproc.lock.providers import (
+    archive,
+    bootstrap,
+    conda,
+    git,
+    image,
+    image_folder,
+    purl,
+    pypi,
+    registry,
+    swh,
+    web,
+)
 from reproc.lock.store import Store, sha256_of
 from reproc.progress import Progress, amount
 from reproc.record import record
@@ -233,9 +246,10 @@ class Fetching:
                     swh.fetch(tree, self.client, self.site, self.store)
                 case ImageTree():
                     image_folder.fetch(tree, self.client, self.site, self.store)
+                case CondaTree():
+                    conda.fetch(tree, self.client, self.site, self.store)
 
-        size = sum(each.size for each in tree.downloads) if isinstance(tree, WebTree) else 0
-        return Job(_source(tree), key, tree.sha256, work, size)
+        return Job(_source(tree), key, tree.sha256, work, _size(tree))
 
     def run(self, title: str, jobs: Sequence[Job]) -> None:
         """Runs the jobs side by side; raises one `Problem` with everything that went wrong."""
@@ -270,6 +284,17 @@ class Fetching:
         return attempt(work)
 
 
+def _size(tree: SourceTree) -> int:
+    """How many bytes have to come for a tree, as far as the lock says."""
+    match tree:
+        case WebTree():
+            return sum(each.size for each in tree.downloads)
+        case CondaTree():
+            return sum(each.size for each in tree.packages)
+        case _:
+            return 0
+
+
 def _source(tree: SourceTree) -> str:
     """Where a tree comes from: a registry's name, or a host."""
     match tree:
@@ -281,6 +306,8 @@ def _source(tree: SourceTree) -> str:
             return "swh"
         case ImageTree():
             return registry.parsed(tree.reference, None).registry
+        case CondaTree():
+            return tree.channel
         case WebTree():
             first = tree.downloads[0].urls[0]
             package = first.removeprefix(purl.SCHEME)

@@ -15,6 +15,8 @@ from reproc.lock.model import (
     AptLayer,
     ArchiveBase,
     BootstrapBase,
+    CondaPackage,
+    CondaTree,
     Deb,
     Download,
     GitTree,
@@ -220,6 +222,8 @@ def _source(tree: SourceTree) -> str:
             return tree.swhid
         case ImageTree():
             return f"{tree.reference}@{tree.digest}"
+        case CondaTree():
+            return f"{tree.channel}:{tree.prefix}"
 
 
 def _tree(tree: SourceTree) -> dict[str, Any]:
@@ -261,6 +265,26 @@ def _tree(tree: SourceTree) -> dict[str, Any]:
                 "folder": tree.folder,
                 "sha256": tree.sha256,
             }
+        case CondaTree():
+            return {
+                "kind": "conda",
+                "channel": tree.channel,
+                "address": tree.address,
+                "prefix": tree.prefix,
+                "sha256": tree.sha256,
+                "packages": [_conda(each) for each in tree.packages],
+            }
+
+
+def _conda(package: CondaPackage) -> dict[str, Any]:
+    return {
+        "name": package.name,
+        "version": package.version,
+        "build": package.build,
+        "path": package.path,
+        "size": package.size,
+        "sha256": package.sha256,
+    }
 
 
 def _large(file: LargeFile) -> dict[str, Any]:

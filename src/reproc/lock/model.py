@@ -271,7 +271,40 @@ class ImageTree:
     """Of the canonical tar archive."""
 
 
-SourceTree: TypeAlias = LocalTree | GitTree | WebTree | SwhTree | ImageTree
+@record
+class CondaPackage:
+    """A package of a channel."""
+
+    name: str
+    version: str
+    build: str
+    path: str
+    """Below the channel's root: `linux-64/libgomp-12.4.0-h77fa898_0.conda`."""
+    size: int
+    sha256: str
+
+    @property
+    def filename(self) -> str:
+        return self.path.rpartition("/")[2]
+
+
+@record
+class CondaTree:
+    """Packages of a channel, installed together at one place."""
+
+    channel: str
+    """A symbolic name: `conda-forge`."""
+    address: str
+    """Where everybody finds it, for recipes that fetch by themselves."""
+    prefix: str
+    """The place, which is written into some of their files."""
+    packages: tuple[CondaPackage, ...]
+    """Sorted by name."""
+    sha256: str
+    """Of the canonical tar archive."""
+
+
+SourceTree: TypeAlias = LocalTree | GitTree | WebTree | SwhTree | ImageTree | CondaTree
 
 
 @record

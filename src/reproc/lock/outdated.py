@@ -10,14 +10,15 @@ from reproc import catalog
 from reproc.diagnostics.diagnostic import Diagnostic, Outcome
 from reproc.lock import archives, net, toolchains
 from reproc.lock.archives import Site
+from reproc.lock.conda import channel
 from reproc.lock.debian import version
 from reproc.lock.debian.index import Universe
 from reproc.lock.fetch import together, workers
-from reproc.lock.model import GitTree, ImageBase, ImageTree, Lock, LockedTarget, PythonEnvironment
+from reproc.lock.model import CondaTree, GitTree, ImageBase, ImageTree, Lock, LockedTarget, PythonEnvironment
 from reproc.lock.problem import attempt
 from reproc.lock.providers import apt, image, image_folder, pypi
 from reproc.lock.providers.refs import refs
-from reproc.lock.requests import FolderRequest, GitRequest, PythonRequest, TargetRequest
+from reproc.lock.requests import CondaRequest, FolderRequest, GitRequest, PythonRequest, TargetRequest
 from reproc.lock.store import Store
 from reproc.lock.update import debs_of
 from reproc.progress import Progress
@@ -107,6 +108,8 @@ class _Run:
                 yield lambda n=name, t=locked, a=tree: self._git(n, t, a)  # type: ignore[misc]
             elif isinstance(tree, FolderRequest) and isinstance(locked, ImageTree):
                 yield lambda n=name, t=locked, a=tree: self._folder(n, t, a)  # type: ignore[misc]
+            elif isinstance(tree, CondaRequest) and isinstance(locked, CondaTree):
+                yield lambda n=name, t=locked, a=tree: self._conda(n, t, a)  # type: ignore[misc]
 
     def _debs(self, target: LockedTarget, request: TargetRequest) -> Iterator[Newer]:
         base = request.base
@@ -144,6 +147,16 @@ class _Run:
         found = image_folder.digest(tree, asked.platform, self.client, self.site)
         if found != tree.digest:
             yield Newer(section, tree.reference, tree.digest, found, found)
+
+    def _conda(self, section: str, tree: CondaTree, asked: CondaRequest) -> Iterator[Newer]:
+        day = self._day(asked.as_of)
+        today = channel.solved(replace(asked, as_of=None), self.client, self.site, self.store)
+        found = {each.name: f"{each.version}-{each.build}" for each in today}
+        for each in tree.packages:
+            own = f"{each.version}-{each.build}"
+            newest = found.get(each.name, own)
+            if newest != own:
+                yield Newer(section, each.name, own, own if day else newest, newest, day)
 
     def _python(
         self, environment: PythonEnvironment, asked: PythonRequest, target: LockedTarget

@@ -8,8 +8,8 @@ from dataclasses import field
 from typing import TypeAlias
 
 from reproc import catalog
-from reproc.catalog import Toolchain
-from reproc.catalog.elsewhere import ImageFolder, Recipe
+from reproc.catalog import Toolchain, elsewhere, processors
+from reproc.catalog.elsewhere import CondaPackages, ImageFolder, Recipe
 from reproc.check import CheckedSpec, Target, place_of_python
 from reproc.check.tools import (
     Outside,
@@ -218,7 +218,28 @@ class FolderRequest:
     origin: Span = field(compare=False, repr=False)
 
 
-TreeRequest: TypeAlias = LocalRequest | GitRequest | WebRequest | DoiRequest | SwhRequest | FolderRequest
+@record
+class CondaRequest:
+    """Packages of a channel, all of one version, with what they need."""
+
+    channel: str
+    packages: tuple[str, ...]
+    version: str
+    prefix: str
+    """The place at which they are to lie, without a slash at its end."""
+    platform: str
+    libc: tuple[int, int]
+    """The base's glibc version."""
+    cpu: str | None
+    """The least processor that the target is for, by archspec's name; None for any of its platform."""
+    as_of: int | None
+    """Nothing that was made later; seconds since 1970-01-01 UTC."""
+    origin: Span = field(compare=False, repr=False)
+
+
+TreeRequest: TypeAlias = (
+    LocalRequest | GitRequest | WebRequest | DoiRequest | SwhRequest | FolderRequest | CondaRequest
+)
 
 
 @record
@@ -248,9 +269,16 @@ PROJECT = "pyproject.toml"
 EVERY = ":all:"
 
 
+TOOLCHAINS = "/opt/reproc/toolchains"
+"""Where tool chains lie that do not come as packages of the base."""
+CONDA_PACKAGES = ("bzip2", "python3", "zstd")
+"""Packages of the base with which a standalone recipe installs those of a channel."""
+
+
 def source_layer(ground: str | None, tool: Toolchain) -> str:
-    """The layer (and stage) of what compiles a tool chain: `source-make-4-3`."""
-    return layer_on(ground, f"source-{tool.key}".replace(".", "-"))
+    """The layer (and stage) of what makes a tool chain, `source-make-4-3`; of conda's, `toolchain-gcc-…`."""
+    kind = "toolchain" if tool.provider == "conda" else "source"
+    return layer_on(ground, f"{kind}-{tool.key}".replace(".", "-"))
 
 
 def toolset_name(tools: tuple[Toolchain, ...]) -> str:
@@ -271,7 +299,7 @@ def _target(
     trees: list[tuple[str, TreeRequest]] = [(f"code {code.name}", _code(code)) for code in target.code]
     trees += [(f"data {data.name}", _data(data)) for data in target.data]
     trees += _files(target)
-    trees += _outside(target)
+    trees += _outside(target, as_of)
     return TargetRequest(
         name=target.name,
         platform=target.platform,
@@ -351,11 +379,18 @@ def _apt_on(ground: str, target: Target) -> tuple[AptRequest, ...]:
 def _compiling(
     ground: str | None, target: Target, below: str | None, used: Iterable[Toolchain]
 ) -> Iterator[AptRequest]:
-    """What it takes to compile those of the tool chains in use that come as source."""
+    """What it takes to compile, or to install, those of the tool chains in use that are not just copied."""
     keys = {tool.key for tool in used}
     for each in outside(target):
-        if isinstance(each.origin, Recipe) and each.made.key in keys:
-            packages = _items(each.origin.packages, each.tool.origin)
+        match each.origin:
+            case Recipe():
+                needed = each.origin.packages
+            case CondaPackages():
+                needed = CONDA_PACKAGES
+            case _:
+                needed = ()
+        if needed and each.made.key in keys:
+            packages = _items(needed, each.tool.origin)
             yield AptRequest(source_layer(ground, each.made), below, packages)
 
 
@@ -530,13 +565,15 @@ def _data(data: Data) -> TreeRequest:
     return DoiRequest(data.doi.text, files, data.sha256, data.size, data.unpack, data.doi.origin)
 
 
-def _outside(target: Target) -> list[tuple[str, TreeRequest]]:
+def _outside(target: Target, as_of: int | None) -> list[tuple[str, TreeRequest]]:
     """The tool chains that do not come as packages, by what each is made of."""
-    return [(each.key, _made_of(each, target)) for each in outside(target)]
+    return [(each.key, _made_of(each, target, as_of)) for each in outside(target)]
 
 
-def _made_of(found: Outside, target: Target) -> TreeRequest:
+def _made_of(found: Outside, target: Target, as_of: int | None) -> TreeRequest:
     tool, origin = found.tool, found.origin
+    if isinstance(origin, CondaPackages):
+        return _of_conda(found, origin, target, as_of)
     if isinstance(origin, ImageFolder):
         libc = target.release.libc if target.release else None
         folder = origin.on(target.platform)
@@ -548,6 +585,21 @@ def _made_of(found: Outside, target: Target) -> TreeRequest:
         return WebRequest(urls, tool.sha256, None, True, top, tool.archive.origin, inside)
     assert origin is not None and origin.sha256 is not None, "an archive of programs is named by the spec"
     return WebRequest(origin.urls, Item(origin.sha256, tool.origin), None, True, None, tool.origin)
+
+
+def _of_conda(found: Outside, packages: CondaPackages, target: Target, as_of: int | None) -> CondaRequest:
+    level = processors.level(target.cpu.text) if target.cpu else None
+    return CondaRequest(
+        elsewhere.CHANNEL,
+        packages.on(target.platform, found.tool.parts),
+        packages.version,
+        f"{TOOLCHAINS}/{found.made.key}",
+        target.platform,
+        found.release.libc,
+        level.name if level else None,
+        as_of,
+        found.tool.origin,
+    )
 
 
 def _files(target: Target) -> list[tuple[str, TreeRequest]]:

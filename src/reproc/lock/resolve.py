@@ -24,8 +24,9 @@ from reproc.lock.model import (
     SourceTree,
 )
 from reproc.lock.problem import Problem, attempt
-from reproc.lock.providers import apt, bootstrap, doi, git, image_folder, local, pypi, swh, web
+from reproc.lock.providers import apt, bootstrap, conda, doi, git, image_folder, local, pypi, swh, web
 from reproc.lock.requests import (
+    CondaRequest,
     DoiRequest,
     FolderRequest,
     GitRequest,
@@ -103,8 +104,12 @@ def resolve(
 
 def _as_of(request: TargetRequest, moment: int) -> TargetRequest:
     python = tuple(replace(each, as_of=moment) for each in request.python)
+    trees = tuple(
+        (name, replace(tree, as_of=moment) if isinstance(tree, CondaRequest) else tree)
+        for name, tree in request.trees
+    )
     further = tuple(_as_of(each, moment) for each in request.further)
-    return replace(request, as_of=moment, python=python, further=further)
+    return replace(request, as_of=moment, python=python, trees=trees, further=further)
 
 
 @dataclass
@@ -198,7 +203,8 @@ class _Run:
             return None
         if self.previous.input(request.name, section) != self.asked[request.name][section]:
             return None
-        if self.moved and section.partition(" ")[0] in (SYSTEM, "python"):
+        dated = isinstance(dict(request.trees).get(section), CondaRequest)
+        if self.moved and (dated or section.partition(" ")[0] in (SYSTEM, "python")):
             return None
         if section == SYSTEM:
             archived = (each.base for each in kept.systems if isinstance(each.base, ArchiveBase))
@@ -291,6 +297,8 @@ class _Run:
                 found = image_folder.lock(asked, self.client, self.site, self.store)
                 moving = error(codes.AS_OF_IMAGE, asked.origin, reference=asked.reference)
                 return Outcome(found, (moving,) if self.past else ())
+            case CondaRequest():
+                return Outcome(conda.lock(asked, self.client, self.site, self.store))
 
     def _moment(self, targets: Sequence[LockedTarget], keep_systems: bool) -> tuple[int, tuple[Archive, ...]]:
         """The lock's time and the archives at it: the old ones while they have all that is needed."""

@@ -14,6 +14,7 @@ from reproc.lock.requests import (
     ArchiveRequest,
     BaseRequest,
     BootstrapRequest,
+    CondaRequest,
     DoiRequest,
     FolderRequest,
     GitRequest,
@@ -250,6 +251,10 @@ def _asked_tree(tree: TreeRequest) -> list[Any]:
             return ["swh", tree.swhid]
         case FolderRequest():
             return ["image", tree.reference, tree.folder, tree.platform, list(tree.libc or ())]
+        case CondaRequest():
+            wanted = [tree.channel, list(tree.packages), tree.version, tree.prefix]
+            more = _given(cpu=tree.cpu, as_of=tree.as_of)
+            return ["conda", *wanted, tree.platform, list(tree.libc), *more]
 
 
 def _digest(value: object) -> str:

@@ -18,7 +18,14 @@ from reproc.lock.debian.control import Package
 from reproc.lock.debian.index import Index, Universe
 from reproc.lock.debian.release import keyrings
 from reproc.lock.providers.apt import Archives
-from reproc.lock.requests import AptRequest, FolderRequest, SourceRequest, TargetRequest, TreeRequest
+from reproc.lock.requests import (
+    AptRequest,
+    CondaRequest,
+    FolderRequest,
+    SourceRequest,
+    TargetRequest,
+    TreeRequest,
+)
 from reproc.record import replace
 from reproc.source import SourceFile, Span
 
@@ -124,12 +131,18 @@ def instead_of_packages(request: TargetRequest, told: Sequence[Diagnostic]) -> I
 def instead_of(
     key: str, asked: TreeRequest, request: TargetRequest, told: Sequence[Diagnostic]
 ) -> Iterator[Diagnostic]:
-    """Where else a tool chain is that an image or an archive was to bring; not where it is this machine that fails."""
+    """Where else a tool chain is that one of these was to bring; not where it is this machine that fails."""
     kind, _, rest = key.partition(" ")
     here = (codes.NO_SPACE, codes.TOOL_MISSING)
     if kind == "toolchain" and not any(each.code in here for each in told):
         name, version, *_ = rest.split("-")
-        provider = "image" if isinstance(asked, FolderRequest) else "source"
+        match asked:
+            case FolderRequest():
+                provider = "image"
+            case CondaRequest():
+                provider = "conda"
+            case _:
+                provider = "source"
         yield from _next(name, version, provider, request, asked.origin)
 
 

@@ -147,18 +147,19 @@ class _Output:
 
 @contextmanager
 def unpacked(
-    source: Source, form: str, strip: int | None, store: Store
+    source: Source, form: str, strip: int | None, store: Store, *, empty: bool = False
 ) -> Iterator[tuple[list[tar.Member], int]]:
     """The members of what a download holds, which can be read inside, and how many top folders were left out.
 
-    Raises `Problem` for what is damaged, hostile or too large.
+    An archive that holds nothing is a mistake unless it may be `empty`. Raises `Problem` for what is damaged, hostile
+    or too large.
     """
     try:
         if form == "file":
             yield [_plain(source.path)], 0
         elif form == "zip":
             with zipfile.ZipFile(source.path) as packed:
-                yield _arranged(_of_zip(packed, source), strip, source)
+                yield _arranged(_of_zip(packed, source), strip, source, empty)
         else:
             with store.temporary() as temporary:
                 _decompress(source, form, temporary)
@@ -166,7 +167,7 @@ def unpacked(
                     yield [_plain(temporary)], 0
                 else:
                     with tarfile.open(temporary, "r:", encoding="utf-8") as archive:
-                        yield _arranged(_of_tar(archive, source), strip, source)
+                        yield _arranged(_of_tar(archive, source), strip, source, empty)
     except (*_DAMAGED, gzip.BadGzipFile) as trouble:
         raise source.refused(f"it is damaged ({str(trouble) or 'it ends too early'})") from trouble
     except RuntimeError as trouble:  # how zipfile says that a password is wanted
@@ -292,7 +293,9 @@ def _of_zip(packed: zipfile.ZipFile, source: Source) -> Iterator[_Entry]:
             )
 
 
-def _arranged(entries: Iterator[_Entry], strip: int | None, source: Source) -> tuple[list[tar.Member], int]:
+def _arranged(
+    entries: Iterator[_Entry], strip: int | None, source: Source, empty: bool
+) -> tuple[list[tar.Member], int]:
     """The members below the top folders that are left out; of two of one name the later counts, as in tar."""
     tree: dict[str, _Entry] = {}
     size, most = 0, source.limits.bytes(source.path.stat().st_size)
@@ -306,7 +309,7 @@ def _arranged(entries: Iterator[_Entry], strip: int | None, source: Source) -> t
             tree[entry.path] = entry
     depth = (1 if _one_top(tree) else 0) if strip is None else strip
     kept = {path.split("/", depth)[depth]: e for path, e in tree.items() if path.count("/") >= depth}
-    if not kept:
+    if not kept and not empty:
         reason = "it is empty" if not tree else f"without {depth} top folders nothing is left of it"
         raise source.refused(reason)
     return [_member(path, entry, kept, source) for path, entry in kept.items()], depth

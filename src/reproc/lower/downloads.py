@@ -11,17 +11,19 @@ from reproc.lock.requests import WebRequest
 from reproc.source import Span
 from reproc.target import quote
 
-_PLACE = f"{MOUNT}/fetched"
-_TREE = f"{_PLACE}/tree"
+PLACE = f"{MOUNT}/fetched"
+"""Where a step has what it fetches, until it is done."""
+_TREE = f"{PLACE}/tree"
 _APT = "/usr/lib/apt/apt-helper"
-_CANONICAL = "chmod -R u=rwX,go=rX,a-st"
+CANONICAL = "chmod -R u=rwX,go=rX,a-st"
+"""Gives a tree the modes that the vendored one has."""
 _UNPACKERS = {"bz2": "bzip2", "xz": "xz", "zst": "zstd", "zip": "unzip"}
 """Programs that a small base lacks; tar and gzip are in every one."""
 _PACKAGES = {"bzip2": "bzip2", "xz": "xz-utils", "zstd": "zstd", "unzip": "unzip"}
 
 # apt-helper is in every Debian base, which has neither certificates nor curl; a base that says nothing of
 # itself has one of the others, or nothing is fetched.
-_CHECKED_BY_APT = (
+CHECKED_BY_APT = (
     "# what comes is compared with its digest, so that nobody's certificate has to be trusted",
     f'fetch() {{ {_APT} -qq -o Acquire::https::Verify-Peer=false download-file "$2" file "$1"; }}',
 )
@@ -50,7 +52,7 @@ def fetch_locked(key: str, where: str, tree: WebTree, apt: bool, origin: Span) -
 
     `apt` says that the base is one that apt keeps.
     """
-    lines = list(_CHECKED_BY_APT if apt else _CHECKED)
+    lines = list(CHECKED_BY_APT if apt else _CHECKED)
     for each in tree.downloads:
         fetched = _first_of(each.urls, f"fetch SHA256:{each.sha256}")
         lines += [*fetched, *_unpacked(each, key, each.strip)]
@@ -65,7 +67,7 @@ def fetch_floating(key: str, where: str, asked: WebRequest, apt: bool, origin: S
     else:
         algorithm, _, digest = asked.sha256.text.rpartition(":")
         command = f"fetch {algorithm.upper() or 'SHA256'}:{digest}"
-        lines = [*(_CHECKED_BY_APT if apt else _CHECKED), *_first_of(asked.urls, command)]
+        lines = [*(CHECKED_BY_APT if apt else _CHECKED), *_first_of(asked.urls, command)]
     lines += _unpacked(download, key, asked.strip)
     return _placed(key, where, lines, download.name if download.single else None, origin)
 
@@ -85,8 +87,8 @@ def _placed(key: str, where: str, lines: Sequence[str], name: str | None, origin
         last = _tree_placed(where.rstrip("/"))
     else:
         last = _file_placed(where + name if where.endswith("/") else where)
-    head = (f"mkdir -p {_TREE}", f"cd {_PLACE}")
-    return Run(key, (*head, *lines, *last, "cd /", f"rm -rf {_PLACE}"), network=True, origin=origin)
+    head = (f"mkdir -p {_TREE}", f"cd {PLACE}")
+    return Run(key, (*head, *lines, *last, "cd /", f"rm -rf {PLACE}"), network=True, origin=origin)
 
 
 def form_by_name(name: str) -> str:
@@ -165,7 +167,7 @@ def _tree_placed(where: str) -> list[str]:
     into = quote(where)
     return [
         f"chown -hR 0:0 {_TREE}",
-        f"{_CANONICAL} {_TREE}",
+        f"{CANONICAL} {_TREE}",
         f"mkdir -p {into}",
         f"cp -a {_TREE}/. {into}",
     ]

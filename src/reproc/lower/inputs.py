@@ -13,6 +13,7 @@ from reproc.graph import MOUNT, CopyFile, CopyIn, FetchGit, Run, Step
 from reproc.lock.model import ArchiveBase, GitTree, LockedTarget, SourceTree, SwhTree, WebTree
 from reproc.lock.requests import (
     ArchiveRequest,
+    CondaRequest,
     DoiRequest,
     FolderRequest,
     GitRequest,
@@ -38,7 +39,7 @@ def place(plan: Plan, request: TargetRequest, shape: Shape, key: str) -> list[St
     tree = dict(plan.locked.trees)[key] if plan.locked else None
     asked = dict(request.trees)[key]
     entries = plan.entries(key)
-    if isinstance(asked, WebRequest | DoiRequest | SwhRequest | FolderRequest):
+    if isinstance(asked, WebRequest | DoiRequest | SwhRequest | FolderRequest | CondaRequest):
         return [from_outside(plan, shape, key, where, asked, tree, block.origin)]
     if isinstance(asked, LocalRequest) and len(entries) == 1 and not entries[0].path:
         path = where + PurePosixPath(asked.source).name if where.endswith("/") else where
@@ -125,7 +126,9 @@ def refusals(request: TargetRequest, locked: LockedTarget | None) -> Iterator[Di
     for key, asked in request.trees:
         if key in request.at_run:
             continue
-        if isinstance(asked, DoiRequest) and locked is None:
+        if isinstance(asked, CondaRequest) and locked is None:
+            yield error(codes.CONDA_WITHOUT_LOCK, asked.origin, what=key)
+        elif isinstance(asked, DoiRequest) and locked is None:
             yield error(codes.DOI_WITHOUT_LOCK, asked.origin, what=key)
         elif isinstance(asked, GitRequest):
             yield from _git_refusals(key, asked, dict(locked.trees)[key] if locked else None)

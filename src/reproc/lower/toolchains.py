@@ -7,11 +7,12 @@ from collections.abc import Iterator
 
 from reproc import catalog
 from reproc.catalog import elsewhere
-from reproc.catalog.elsewhere import ImageFolder, Recipe
+from reproc.catalog.elsewhere import CondaPackages, ImageFolder, Recipe
 from reproc.check.tools import Outside, outside
 from reproc.graph import CopyKept, FromStage, Image, Run, Stage, Step
-from reproc.lock.model import ImageTree
-from reproc.lock.requests import source_layer
+from reproc.lock.model import CondaTree, ImageTree
+from reproc.lock.requests import TOOLCHAINS, source_layer
+from reproc.lower.conda import installed
 from reproc.lower.environment import TOOLS as TOOLS_DIRECTORY
 from reproc.lower.plan import Shape
 from reproc.lower.work import Work
@@ -19,8 +20,6 @@ from reproc.source import Span
 from reproc.target import quote
 from reproc.target.quoting import words
 
-ARCHIVES = "/opt/reproc/toolchains"
-"""Where tool chains lie that do not come as packages."""
 LIBRARIES = "/opt/reproc/lib"
 """Where the shared libraries lie that their programs need instead of the base's."""
 _SOURCES = "/opt/reproc/source"
@@ -29,6 +28,9 @@ _PLATFORMS = {
     "linux/arm64": ("arm64", "aarch64-linux-gnu"),
 }
 """Debian's names for a platform's architecture, and for its folders (wiki.debian.org/Multiarch/Tuples)."""
+_BASES_OWN = "--sysroot=/ -Wl,-rpath-link,$libc "
+"""What tells conda-forge's compilers to leave the libc that comes with them (gcc(1), ld(1)): the base's libraries need
+the base's own, and its linker does not look where a single architecture's lie."""
 _ALIASES = {
     "gcc": ("cc", "{triplet}-gcc"),
     "g++": ("c++", "{triplet}-g++"),
@@ -54,15 +56,16 @@ def tool_steps(work: Work, layer: str, tools: tuple[catalog.Toolchain, ...], ori
 
 def _brought(work: Work, tool: catalog.Toolchain, origin: Span) -> Step:
     """The step that puts a tool chain at its place."""
-    place = f"{ARCHIVES}/{tool.key}"
-    if tool.provider == "source" or (tool.provider == "image" and work.shape is Shape.STANDALONE):
+    place = f"{TOOLCHAINS}/{tool.key}"
+    apart = tool.provider in ("image", "conda") and work.shape is Shape.STANDALONE
+    if tool.provider == "source" or apart:
         stage = _stage_of(work, tool)
         return CopyKept(f"tool chain {tool.key}", stage, (place,), origin)
     return work.unpacked(f"toolchain {tool.key}", place, origin)
 
 
 def made_stages(work: Work) -> list[Stage]:
-    """The stages in which tool chains are compiled, or taken out of an image."""
+    """The stages in which tool chains are compiled, taken out of an image, or installed from a channel."""
     return [stage for each in outside(work.target) if (stage := _made(work, each)) is not None]
 
 
@@ -70,6 +73,8 @@ def _made(work: Work, found: Outside) -> Stage | None:
     match found.origin:
         case ImageFolder() if work.shape is Shape.STANDALONE:
             return _of_image(work, found, found.origin)
+        case CondaPackages() if work.shape is Shape.STANDALONE:
+            return _of_channel(work, found)
         case Recipe():
             return _compiled(work, found, found.origin)
         case _:
@@ -77,7 +82,7 @@ def _made(work: Work, found: Outside) -> Stage | None:
 
 
 def _stage_of(work: Work, tool: catalog.Toolchain) -> str:
-    if tool.provider == "image":
+    if tool.provider == "image":  # the same on every base
         return f"toolchain-{tool.key}".replace(".", "-")
     return source_layer(work.ground, tool)
 
@@ -86,9 +91,9 @@ def _of_image(work: Work, found: Outside, folder: ImageFolder) -> Stage:
     """A stage of the image itself, in which its folder gets the form that the vendored one has."""
     tree = dict(work.plan.locked.trees)[found.key] if work.plan.locked else None
     digest = tree.digest if isinstance(tree, ImageTree) else None
-    top, place = folder.on(work.target.platform), f"{ARCHIVES}/{found.made.key}"
+    top, place = folder.on(work.target.platform), f"{TOOLCHAINS}/{found.made.key}"
     lines = (
-        f"mkdir -p {ARCHIVES}",
+        f"mkdir -p {TOOLCHAINS}",
         f"cp -a {quote(top)} {quote(place)}",
         f"find {quote(place)} -type l | while read -r link; do",
         '    target=$(readlink "$link")',
@@ -113,6 +118,16 @@ def _of_image(work: Work, found: Outside, folder: ImageFolder) -> Stage:
     return Stage(_stage_of(work, found.made), Image(folder.reference, digest), (run,), found.tool.origin)
 
 
+def _of_channel(work: Work, found: Outside) -> Stage:
+    """A stage of the base in which packages of a channel are installed as the vendored tree has them."""
+    made, origin = found.made, found.tool.origin
+    tree = dict(work.plan.locked.trees)[found.key] if work.plan.locked else None
+    assert isinstance(tree, CondaTree), "`refusals` asks for a lock"
+    name = _stage_of(work, made)
+    steps = work.apt(name, f"what installs {made.key}", origin)
+    return Stage(name, FromStage(work.base), (*steps, *installed(made.key, tree, origin)), origin)
+
+
 def _compiled(work: Work, found: Outside, recipe: Recipe) -> Stage:
     """A stage of the base in which the release is compiled."""
     made, origin = found.made, found.tool.origin
@@ -121,7 +136,7 @@ def _compiled(work: Work, found: Outside, recipe: Recipe) -> Stage:
     options = shlex.split(found.tool.configure.text) if found.tool.configure else []
     languages = dict.fromkeys(("c", *found.tool.parts))
     facts = {
-        "prefix": f"{ARCHIVES}/{made.key}",
+        "prefix": f"{TOOLCHAINS}/{made.key}",
         "options": words(*options),
         "languages": ",".join(languages),
         "jobs": '"$(nproc)"',
@@ -144,7 +159,7 @@ def carried(work: Work, tools: Iterator[tuple[catalog.Toolchain, str]]) -> list[
     steps: dict[str, CopyKept] = {}
     for tool, stage in tools:
         if tool.archive is not None and tool.archive.libraries is not None:
-            place = ARCHIVES if tool.archive.libraries == elsewhere.ALL else LIBRARIES
+            place = TOOLCHAINS if tool.archive.libraries == elsewhere.ALL else LIBRARIES
             title = f"libraries of {tool.key}"
             steps[tool.key] = CopyKept(title, stage, (f"{place}/{tool.key}",), work.target.origin)
     return [steps[key] for key in sorted(steps)]
@@ -168,7 +183,7 @@ def _on(path: str, platform: str) -> str:
 def home(tool: catalog.Toolchain, platform: str) -> str:
     """What `NAME_HOME` says."""
     if tool.archive is not None:
-        return f"{ARCHIVES}/{tool.key}"
+        return f"{TOOLCHAINS}/{tool.key}"
     return _on(tool.home, platform) if tool.home else f"{TOOLS_DIRECTORY}/{tool.key}"
 
 
@@ -178,9 +193,9 @@ def _linked_programs(tool: catalog.Toolchain, parts: catalog.Archived, platform:
     A compiler gets a script that tells it where the libc is: its own, or the base's, of whose folders one for a
     single architecture a compiler from elsewhere knows nothing (wiki.debian.org/Multiarch).
     """
-    directory, top = f"{TOOLS_DIRECTORY}/{tool.key}", f"{ARCHIVES}/{tool.key}"
+    directory, top = f"{TOOLS_DIRECTORY}/{tool.key}", f"{TOOLCHAINS}/{tool.key}"
     # the compilers of other languages that come with it are not asked for
-    programs = "*gfortran*" if tool.name == "gfortran" else "*"
+    programs = "*gfortran*" if tool.name == "gfortran" else parts.programs
     said = quote(f"reproc: there are no programs in `{parts.bin}` of the archive of {tool.key}")
     rpath = f" -Wl,-rpath,{LIBRARIES}/{tool.key}" if _has_libraries(parts) else ""
     if parts.sysroot is not None:
@@ -188,7 +203,8 @@ def _linked_programs(tool: catalog.Toolchain, parts: catalog.Archived, platform:
     else:
         where = [
             "libc=$(dirname /usr/lib/*-linux-gnu*/crt1.o)",
-            f'options="-B$libc -idirafter /usr/include/${{libc##*/}}{rpath}"',
+            f'options="{_BASES_OWN if tool.provider == "conda" else ""}'
+            f'-B$libc -idirafter /usr/include/${{libc##*/}}{rpath}"',
         ]
     return [
         *_own_headers(tool, top),
@@ -229,9 +245,16 @@ def _libraries(tool: catalog.Toolchain, parts: catalog.Archived, top: str) -> li
     into = quote(f"{LIBRARIES}/{tool.key}")
     return [
         f"mkdir -p {into}",
-        f"find {quote(f'{top}/{parts.libraries}')} -maxdepth 1 -name '*.so.*' ! -name '*.py' "
+        f"find {quote(f'{top}/{parts.libraries}')} -maxdepth 1 {_named(parts.shared)} ! -name '*.py' "
         f"-exec cp -a -t {into} {{}} +",
     ]
+
+
+def _named(libraries: tuple[str, ...]) -> str:
+    """What `find` is told of the names of shared libraries; without any, of all."""
+    if not libraries:
+        return "-name '*.so.*'"
+    return "\\( " + " -o ".join(f"-name {quote(f'{each}.so.*')}" for each in libraries) + " \\)"
 
 
 def _own_headers(tool: catalog.Toolchain, top: str) -> list[str]:
@@ -239,7 +262,7 @@ def _own_headers(tool: catalog.Toolchain, top: str) -> list[str]:
 
     They hide those of the base's (gcc.gnu.org/bugzilla/show_bug.cgi?id=118009).
     """
-    if tool.provider != "image" or tool.name not in ("gcc", "gfortran"):
+    if tool.provider not in ("image", "conda") or tool.name not in ("gcc", "gfortran"):
         return []
     keep = " ".join(f"! -name {name}" for name in ("limits.h", "syslimits.h", "README"))
     return [f"find {top}/lib/gcc/*/*/include-fixed -type f {keep} -delete"]

@@ -96,8 +96,6 @@ def _plain(tool: Toolchain) -> Iterator[Diagnostic]:
         yield error(codes.ONLY_BESIDE, tool.origin, keyword="strip", other="archive")
     if tool.provider and tool.provider.text == "archive":
         yield error(codes.TOOLCHAIN_NO_ARCHIVE, tool.provider.origin)
-    elif tool.provider and tool.provider.text == "conda":
-        yield error(codes.TOOLCHAIN_PROVIDER, tool.provider.origin, provider=tool.provider.text)
     if tool.provider is None or tool.provider.text != "source":
         yield from _configured(tool)
 
@@ -111,7 +109,7 @@ def _provided(tool: Toolchain, release: catalog.Release, on: Span | None) -> Ite
     """What is wrong with a tool chain for a release; `on` is where a build names that as its base."""
     name, version = tool.name.text, tool.version
     wanted = tool.provider.text if tool.provider else None
-    if wanted in ("archive", "conda") or found_on(tool, release) is not None:
+    if wanted == "archive" or found_on(tool, release) is not None:
         return
     known = [each for each in every(name, release) if wanted in (None, each.provider)]
     same = [each for each in known if catalog.names_version(each.version, version)]
@@ -164,5 +162,7 @@ def _listed(way: Way) -> str:
             return f"`{name}` (of {place.rpartition(' ')[2]})"
         case "image":
             return f"`{name}` (an image)"
+        case "conda":
+            return f"`{name}` (of {place})"
         case _:
             return f"`{name}` (compiled)"

@@ -93,6 +93,13 @@ DOI_WITHOUT_LOCK = Code(
     label="has to be looked up",
     help=("run `reproc lock`",),
 )
+CONDA_WITHOUT_LOCK = Code(
+    "E0526",
+    "channel-without-lock",
+    "which packages of a channel `{what}` takes is known only to a lock",
+    label="has to be looked up",
+    help=("run `reproc lock`",),
+)
 ONLY_VENDORED = Code(
     "E0514",
     "only-vendored",

@@ -518,6 +518,35 @@ NO_IMAGE_FOLDER = Code(
     label="should lie there",
     help=("this image is not the official one, or is built in another way than those before it",),
 )
+CONDA_LACKS = Code(
+    "E0470",
+    "channel-lacks-package",
+    "`{channel}` has no `{package}` for `{platform}`",
+    label="not there",
+    help=(
+        "as of {day}; of other versions it had {known}",
+        "of other versions it has {known}",
+        "as of {day}; of other versions it had none",
+        "it has no version of it: take another provider",
+    ),
+)
+CONDA_UNSOLVABLE = Code(
+    "E0471",
+    "channel-unsolvable",
+    "{packages} of `{channel}` cannot be installed together on a base with glibc {libc}",
+    label="no set of packages has all that they need",
+    help=(
+        "as of {day}: take a later day, another version, or another provider",
+        "take another version, or another provider",
+    ),
+)
+CONDA_PACKAGE = Code(
+    "E0472",
+    "package-not-unpacked",
+    "the package `{package}` cannot be installed by unpacking it: {reason}",
+    label="needs it",
+    help=("take another version, or another provider",),
+)
 PROVIDER_GONE = Code(
     "E0499",
     "provider-gone",

@@ -170,13 +170,6 @@ TOOLCHAIN_TOO_NEW = Code(
     label="its programs would not start here",
     help=("write `{nearest}`, or choose {newer} as base", "choose {newer} as base"),
 )
-TOOLCHAIN_PROVIDER = Code(
-    "E0328",
-    "toolchain-provider",
-    "tool chains from `provider {provider}` are not supported yet",
-    label="not in this version",
-    help=("leave `provider` out: `reproc explain toolchain` shows every way that there is",),
-)
 PROVIDER_LACKS = Code(
     "E0357",
     "provider-lacks-version",
