@@ -2,8 +2,8 @@
 
 A standalone recipe names the public services and nothing else, and where it is built by hand it asks them. Verifying
 it must not change its text. So what it asks for in plain HTTP comes by way of this proxy, which asks the site's mirror
-of that host, and pip's index is here, made of the lock's own files: both fetched as `reproc fetch` does, with the
-site's mirrors, proxies and certificates, and checked by the recipe's own digests.
+of that host, and pip's index and conda's channels are here, made of the lock's own files: all fetched as `reproc fetch`
+does, with the site's mirrors, proxies and certificates, and checked by the recipe's own digests.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import html
 import re
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,10 +22,10 @@ from urllib.parse import quote, unquote
 
 from reproc.lock.archives import Site, snapshot_address
 from reproc.lock.failures import NotServed, Unreachable, host_of
-from reproc.lock.model import Lock, LockedTarget, PythonEnvironment, Wheel
+from reproc.lock.model import CondaTree, Lock, LockedTarget, PythonEnvironment, Wheel
 from reproc.lock.net import Client
 from reproc.lock.problem import Problem
-from reproc.lock.providers import pypi
+from reproc.lock.providers import conda, pypi
 from reproc.lock.store import Store
 from reproc.verify.plan import Access
 
@@ -39,7 +39,8 @@ def needed(lock: Lock, site: Site) -> bool:
     """Whether this machine reaches what the lock names in another way than the bare image would."""
     own = [each for each in lock.archives if each.address is None]
     hosts = {host_of(snapshot_address(each.name, each.snapshot)) for each in own}
-    mirrored = any(site.mirror(name) for name in (*hosts, "pypi"))
+    channels = {tree.channel for tree in _conda(lock)}
+    mirrored = any(site.mirror(name) for name in (*hosts, *channels, "pypi"))
     return mirrored or any(site.environment.get(name) for name in _CERTIFICATES)
 
 
@@ -53,10 +54,18 @@ def opened(lock: Lock, store: Store, folder: Path, site: Site) -> Iterator[Acces
             (folder / "pip.conf").write_text(
                 f"[global]\nindex-url = {server.url}/simple/\n", encoding="ascii"
             )
+            for channel in {tree.channel for tree in _conda(lock)}:
+                (folder / channel).write_text(f"{server.url}/channels/{channel}\n", encoding="ascii")
             yield Access(server.url, folder)
         finally:
             server.shutdown()
             thread.join()
+
+
+def _conda(lock: Lock) -> Iterator[CondaTree]:
+    """The trees of channels' packages in a lock."""
+    trees = (tree for target in lock.targets for _, tree in target.trees)
+    return (tree for tree in trees if isinstance(tree, CondaTree))
 
 
 class _Gate(ThreadingHTTPServer):
@@ -72,6 +81,9 @@ class _Gate(ThreadingHTTPServer):
             for each in target.python:
                 tools = (wheel for build in each.tools for wheel in build.wheels)
                 self.wheels |= {wheel.sha256: (wheel, each, target) for wheel in (*each.wheels, *tools)}
+        self.packages = {
+            (tree.channel, each.path): (tree, each) for tree in _conda(lock) for each in tree.packages
+        }
 
     @property
     def url(self) -> str:
@@ -93,8 +105,16 @@ class _Gate(ThreadingHTTPServer):
         )
         return f"<!DOCTYPE html>\n{''.join(links)}".encode() if listed else None
 
+    def package(self, channel: str, path: str) -> Path | None:
+        """A package of the lock, fetched if need be; raises `Problem`."""
+        if (channel, path) not in self.packages:
+            return None
+        tree, package = self.packages[channel, path]
+        conda.download(tree, package, self.client, self.site, self.store)
+        return self.store.path(package.sha256)
+
     def file(self, sha256: str) -> Path | None:
-        """A file of the lock, fetched if need be; raises `Problem`."""
+        """A wheel of the lock, fetched if need be; raises `Problem`."""
         if sha256 not in self.wheels:
             return None
         wheel, environment, target = self.wheels[sha256]
@@ -140,7 +160,9 @@ class _Answer(BaseHTTPRequestHandler):
             case ["simple", name, *_]:
                 self._say(self.server.page(unquote(name)), "text/html; charset=utf-8")
             case ["files", sha256, *_]:
-                self._send_file(sha256)
+                self._send_file(lambda: self.server.file(sha256))
+            case ["channels", channel, *parts]:
+                self._send_file(lambda: self.server.package(channel, unquote("/".join(parts))))
             case _:
                 self.send_error(HTTPStatus.NOT_FOUND)
 
@@ -151,9 +173,9 @@ class _Answer(BaseHTTPRequestHandler):
         self._head(HTTPStatus.OK, {"Content-Type": kind, "Content-Length": str(len(content))})
         self.wfile.write(content)
 
-    def _send_file(self, sha256: str) -> None:
+    def _send_file(self, found: Callable[[], Path | None]) -> None:
         try:
-            path = self.server.file(sha256)
+            path = found()
         except Problem as failure:
             self.send_error(HTTPStatus.BAD_GATEWAY, explain=failure.diagnostics[0].message)
             return

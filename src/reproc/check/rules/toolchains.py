@@ -115,7 +115,10 @@ def _provided(tool: Toolchain, release: catalog.Release, on: Span | None) -> Ite
     same = [each for each in known if catalog.names_version(each.version, version)]
     labels = [Label(on, "a build that works with it stands on this")] if on else []
     where = f"{release.distribution} {release.codename}"
-    fitting = {each.version: each for each in known if each.fits and not each.asked_for}
+    fitting: dict[str, Way] = {}
+    for each in known:
+        if each.fits and not each.asked_for:
+            fitting.setdefault(each.version, each)
     closest = nearest(version, list(fitting), 1)
     near = f"{name} {closest[0]}" if closest else None
     newer = next((each for each in same if each.release is not None), None)
