@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
+import sys
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -387,3 +388,39 @@ def test_a_lock_that_lies(server: Server, tmp_path: Path) -> None:
         path = f'"path": "{tree.packages[0].path}"'
         assert path in text
         assert read(SourceFile("repro.lock", text.replace(path, wrong))).value is None
+
+
+def test_neither_this_machine_nor_its_home_has_a_say(
+    server: Server, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = channel()
+    before = lock(server, made, store)
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / ".condarc").write_text("channel_alias: http://127.0.0.1:9/nowhere\n")
+    (home / ".mambarc").write_text("offline: true\n")
+    for name, value in {"HOME": str(home), "CONDA_OVERRIDE_GLIBC": "2.12", "CONDA_SUBDIR": "osx-64"}.items():
+        monkeypatch.setenv(name, value)
+    for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "RATTLER_CACHE_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    assert lock(server, made, Store(tmp_path / "other")) == before
+    assert sorted(each.name for each in home.rglob("*")) == [".condarc", ".mambarc"]
+
+
+STARTED = """\
+import sys
+from reproc.cli import main
+
+status = main(["compile", sys.argv[1]])
+print(status, [name for name in sys.modules if name.partition(".")[0] == "rattler"])
+"""
+
+
+def test_only_asking_a_channel_loads_the_solver(tmp_path: Path) -> None:
+    (tmp_path / "repro.spec").write_text(
+        "reproc 1\nbase debian bookworm\ntoolchain gcc 9 { provider conda }\ntarget vendored\n"
+    )
+    command = [sys.executable, "-c", STARTED, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "2 []", done.stderr
+    assert "E0526" in done.stderr

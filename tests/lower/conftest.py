@@ -14,6 +14,8 @@ from reproc.lock.model import (
     AptLayer,
     Archive,
     BootstrapBase,
+    CondaPackage,
+    CondaTree,
     Deb,
     Download,
     GitTree,
@@ -31,6 +33,7 @@ from reproc.lock.model import (
 )
 from reproc.lock.requests import (
     BootstrapRequest,
+    CondaRequest,
     FolderRequest,
     GitRequest,
     LocalRequest,
@@ -82,6 +85,9 @@ def locked(request: TargetRequest, folder: Path) -> LockedTarget:
         if isinstance(tree, FolderRequest):
             trees.append((key, ImageTree(tree.reference, "sha256:" + "c" * 64, tree.folder, "7" * 64)))
             continue
+        if isinstance(tree, CondaRequest):
+            trees.append((key, channel_tree(tree)))
+            continue
         if isinstance(tree, WebRequest):
             file = Download("", "x.tar.gz", tree.urls, "8" * 64, 1, "tar.gz", 1)
             trees.append((key, WebTree(tree.urls[0], (file,), "7" * 64)))
@@ -94,6 +100,16 @@ def locked(request: TargetRequest, folder: Path) -> LockedTarget:
         )
     further = tuple(locked(each, folder) for each in request.further)
     return LockedTarget(request.name, request.platform, base, layers, python, tuple(trees), further)
+
+
+def channel_tree(asked: CondaRequest) -> CondaTree:
+    """The packages that were asked for, and nothing that they need."""
+    packages = tuple(
+        CondaPackage(name, asked.version, "h0_0", f"linux-64/{name}-{asked.version}-h0_0.conda", 1, "8" * 64)
+        for name in asked.packages
+    )
+    public = f"https://channels.example.org/{asked.channel}"
+    return CondaTree(asked.channel, public, asked.prefix, packages, "7" * 64)
 
 
 def commit(asked: GitRequest) -> GitTree:
