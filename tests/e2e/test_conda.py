@@ -74,6 +74,7 @@ system {{ packages zlib1g-dev }}
 code all {{ local "src" }}
 
 build all {{
+    using gcc 9.3
     run   "test $(where) = $GCC_HOME"
     run   "cc -O2 -o c version.c -lm -lz; $CXX -O2 -fopenmp -o cxx version.cc; $FC -O2 -o f version.f90"
     run   "mkdir -p /opt/all/bin; cp c cxx f /opt/all/bin"
