@@ -151,6 +151,28 @@ def test_why_a_way_is_taken_or_not() -> None:
     assert ("source", True, "its release is compiled on the base") in told("cmake", "3.16")
 
 
+def test_conda_comes_last() -> None:
+    assert ("conda", False, "packages come first; `provider conda` takes it") in told("gcc", "9")
+    assert ("conda", False, "an image comes first; `provider conda` takes it") in told("gcc", "15")
+    taken = "packages of conda-forge with all that they need, each by its digest"
+    assert ("conda", True, taken) in told("gcc", "13", "bullseye"), (
+        "too new for its images, and long to compile"
+    )
+    (lacks,) = [each for each in told("gcc", "8.1") if each[0] == "conda"]
+    assert lacks[1] is False and lacks[2].startswith("it has 7.3.0, 7.5.0, 8.4.0, ")
+    assert "conda" not in {each[0] for each in told("cmake", "3.16")}
+
+
+def test_packages_of_conda_forge() -> None:
+    assert elsewhere.provider("gcc", "13", ("c",), release("bullseye")) == "conda"
+    found = elsewhere.conda_package("gfortran", "9")
+    assert found is not None and found.version == "9.5.0"
+    assert found.on("linux/arm64", ("fortran",)) == ("gcc_impl_linux-aarch64", "gfortran_impl_linux-aarch64")
+    made = elsewhere.from_conda("gcc", found, ("c", "c++"), release("bookworm"))
+    assert (made.key, made.packages) == ("gcc-9.5.0-conda-bookworm", ("libc6-dev",))
+    assert made.archive is not None and made.archive.libraries is None, "the base's own are newer"
+
+
 def test_folders_of_images() -> None:
     assert elsewhere.provider("rust", "1.70", ("rust",), release("bookworm")) == "image"
     found = elsewhere.folder("rust", "1.70", release("bullseye"))

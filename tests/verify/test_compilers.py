@@ -133,6 +133,12 @@ def test_a_static_library_says_what_made_each_of_its_objects(tmp_path: Path) -> 
     assert f"but in part by `{TWELVE}`" in messages["/opt/it/lib/libit.a"].message
 
 
+def test_conda_forge_s_compilers_name_themselves() -> None:
+    """As their packages are configured: github.com/conda-forge/ctng-compilers-feedstock, `--with-pkgversion`."""
+    by = maker("GCC: (conda-forge gcc 9.5.0-19) 9.5.0")
+    assert by is not None and (by.family, by.version, by.distribution) == ("gcc", "9.5.0", None)
+
+
 @pytest.mark.parametrize("packed", ["-gz=none", "-gz=zlib"])
 def test_debugging_information_says_it_too(packed: str, tmp_path: Path) -> None:
     """And each of its units by itself, so that removing `.comment` hides nothing."""

@@ -34,10 +34,11 @@ _INSTALL = (
 
 def installed(key: str, tree: CondaTree, origin: Span) -> tuple[WriteFile, Run]:
     """The steps that make of the locked packages the tree that a vendored recipe unpacks."""
+    given = quote(f"{MOUNT}/{tree.channel}")
     lines = (
         f"place={quote(tree.prefix)}",
         f"channel={quote(tree.address)}",
-        f"if [ -s {MOUNT}/{tree.channel} ]; then channel=$(cat {MOUNT}/{tree.channel}); fi",
+        f"if [ -s {given} ]; then channel=$(cat {given}); fi",
         *CHECKED_BY_APT,
         *_INSTALL,
         f'mkdir -p "$place" {PLACE}',
