@@ -47,7 +47,7 @@ chmod -R u=rwX,go=rX,a-st "$place"
 cd /
 rm -rf /mnt/fetched"""
 COMMANDS = f"""\
-find {PLACE}/lib/gcc/*/*/include-fixed -type f ! -name limits.h ! -name syslimits.h ! -name README -delete
+find {PLACE} -path '*/lib/gcc/*/include-fixed/*' -type f ! -name limits.h ! -name syslimits.h ! -name README -delete
 if [ -z "$(find {PLACE}/bin -type f -perm -u=x)" ]; then
     echo 'reproc: there are no programs in `bin` of the archive of {KEY}' >&2; exit 1
 fi

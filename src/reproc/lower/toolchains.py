@@ -265,6 +265,8 @@ def _own_headers(tool: catalog.Toolchain, top: str) -> list[str]:
     if tool.provider not in ("image", "conda") or tool.name not in ("gcc", "gfortran"):
         return []
     keep = " ".join(f"! -name {name}" for name in ("limits.h", "syslimits.h", "README"))
+    if tool.provider == "conda":  # whose packages may have left them out
+        return [f"find {quote(top)} -path '*/lib/gcc/*/include-fixed/*' -type f {keep} -delete"]
     return [f"find {top}/lib/gcc/*/*/include-fixed -type f {keep} -delete"]
 
 
