@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -170,6 +172,12 @@ def test_of_binaries_each_text_keeps_its_length() -> None:
         relocate.relocated(old, "binary", old, old + b"/longer")
 
 
+def test_the_recipes_program_runs_with_the_python_of_old_bases() -> None:
+    text = Path(relocate.__file__).read_text(encoding="utf-8")
+    ast.parse(text, feature_version=(3, 8))
+    assert "from __future__ import annotations" in text
+
+
 def test_lists_of_places() -> None:
     assert relocate.placeholders(None, b'"/a b" text "bin/x y"\nbin/old\n') == {
         "bin/x y": ("text", b"/a b"),
@@ -292,8 +300,40 @@ def test_a_damaged_package_and_a_damaged_list(server: Server, store: Store) -> N
         assert refused(server, made, store).code.id == "E0441"
 
 
-def test_an_index_that_is_none(server: Server, store: Store) -> None:
-    server.files |= {"/linux-64/repodata.json": b"<html>", "/noarch/repodata.json": b"<html>"}
+@pytest.mark.parametrize(
+    ("listed", "reason"),
+    [
+        (
+            {"paths": [{"_path": "bin/no", "prefix_placeholder": BUILT_AT.decode()}]},
+            "`bin/no`, which is not in it",
+        ),
+        ({"paths": [{"_path": "x", "prefix_placeholder": "a"}]}, "is `a`, which may be anywhere in it"),
+        ({"paths": [{"_path": ["x"], "prefix_placeholder": "/a"}]}, "its list of files cannot be read"),
+        ({"paths": 5}, "its list of files cannot be read"),
+        ([], "its list of files cannot be read"),
+    ],
+)
+def test_lists_that_lie(server: Server, store: Store, listed: object, reason: str) -> None:
+    made = channel()
+    files: dict[str, File] = {"x": b"a", "info/paths.json": json.dumps(listed).encode()}
+    made.add("libx", "1", files, form="tar.bz2")
+    made.record("linux-64/gcc_impl_linux-64-9.5.0-h0_0.conda")["depends"].append("libx")
+    found = refused(server, made, store)
+    assert found.code.id == "E0441" and reason in found.message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<html>",
+        "[]",
+        '{"packages": 5}',
+        '{"packages": {"gcc_impl_linux-64-9.5.0-0.tar.bz2": {"name": "gcc_impl_linux-64", "version": "!!"}}}',
+        '{"packages": {"gcc_impl_linux-64-9.5.0-0.tar.bz2": {"name": "gcc_impl_linux-64", "depends": 5}}}',
+    ],
+)
+def test_an_index_that_is_none(server: Server, store: Store, text: str) -> None:
+    server.files |= {f"/{each}/repodata.json": text.encode() for each in ("linux-64", "noarch")}
     with pytest.raises(Problem) as caught:
         conda.lock(asked(), Client(wait=0), site(server), store)
     assert caught.value.diagnostics[0].code.id == "E0402"

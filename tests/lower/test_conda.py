@@ -29,7 +29,7 @@ add() {{
         *.conda)
             python3 -m zipfile -e file parts
             for part in parts/info-*.tar.zst parts/pkg-*.tar.zst; do
-                tar -C package --no-same-owner --zstd -xf "$part"
+                tar -C package --no-same-owner -I zstd -xf "$part"
             done ;;
         *) tar -C package --no-same-owner --bzip2 -xf file ;;
     esac

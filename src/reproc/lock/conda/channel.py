@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,10 +63,9 @@ def solved(request: CondaRequest, client: Client, site: Site, store: Store) -> t
         indexes = [
             stack.enter_context(_index(request, each, client, site, store)) for each in (subdir, _NOARCH)
         ]
-        for name in request.packages:
-            _check_there(request, name, subdir, indexes)
         moment = datetime.fromtimestamp(request.as_of, UTC) if request.as_of is not None else None
-        work = solve_with_sparse_repodata(
+        work = partial(
+            solve_with_sparse_repodata,
             [f"{name}=={request.version}" for name in request.packages],
             indexes,
             virtual_packages=list(_surroundings(request)),
@@ -73,7 +73,11 @@ def solved(request: CondaRequest, client: Client, site: Site, store: Store) -> t
             timestamp_policy="allow-missing",
         )
         try:
-            records = asyncio.run(_awaited(work))
+            for name in request.packages:
+                _check_there(request, name, subdir, indexes)
+            records = asyncio.run(work())
+        except OSError as trouble:
+            raise _no_index(request, f"the index of `{request.channel}`", "its server", trouble) from trouble
         except SolverError as trouble:
             raise problem(
                 codes.CONDA_UNSOLVABLE,
@@ -88,9 +92,12 @@ def solved(request: CondaRequest, client: Client, site: Site, store: Store) -> t
     return tuple(sorted(found, key=lambda package: package.name))
 
 
-async def _awaited(work: object) -> list[RepoDataRecord]:
-    found: list[RepoDataRecord] = await work  # type: ignore[misc]
-    return found
+def _no_index(request: CondaRequest, what: str, source: str, trouble: OSError) -> Exception:
+    """What rattler's errors of reading mean, which have no number; those of the system stay what they are."""
+    if trouble.errno is not None:
+        return trouble
+    reason = "what it gives is no index"
+    return problem(codes.NOT_SERVED, request.origin, what=what, source=source, reason=reason)
 
 
 def _surroundings(request: CondaRequest) -> Iterator[GenericVirtualPackage]:
@@ -155,14 +162,8 @@ def _index(
             shutil.copyfileobj(content, out, 1 << 20)
         try:
             index = SparseRepoData(Channel(request.channel), subdir, plain)
-        except Exception as trouble:  # rattler's own, of no common kind
-            raise problem(
-                codes.NOT_SERVED,
-                request.origin,
-                what=what,
-                source=f"`{host_of(url)}`",
-                reason="what it gives is no index",
-            ) from trouble
+        except OSError as trouble:
+            raise _no_index(request, what, f"`{host_of(url)}`", trouble) from trouble
         stack.callback(index.close)
         yield index
 

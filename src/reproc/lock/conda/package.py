@@ -19,6 +19,8 @@ from reproc.record import replace
 from reproc.source import Span
 
 _INFO = "info/"
+_SHORTEST = 24
+"""Bytes of the place where a package was built; those of conda-build are made long to leave room."""
 _COMMANDS = re.compile(r"bin/\.[^/]+-(?:pre|post)-link\.sh")
 """What conda would run when it installs a package (docs.conda.io, "Adding pre-link and post-link scripts")."""
 
@@ -35,7 +37,7 @@ def members(
     info = {each: found[each] for each in ("info/paths.json", "info/has_prefix") if each in found}
     try:
         places = placeholders(*(_read(info.get(each)) for each in ("info/paths.json", "info/has_prefix")))
-    except (ValueError, KeyError, TypeError, AttributeError) as trouble:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as trouble:
         raise source.refused("its list of files cannot be read") from trouble
     kept = {path: each for path, each in found.items() if not path.startswith(_INFO) and path != "info"}
     if command := next((each for each in sorted(kept) if _COMMANDS.fullmatch(each)), None):
@@ -43,6 +45,10 @@ def members(
     for each, (mode, old) in places.items():
         if each not in kept or kept[each].open is None:
             raise source.refused(f"its list of files names `{ascii(each)[1:-1]}`, which is not in it")
+        if len(old) < _SHORTEST:
+            raise source.refused(
+                f"the place where it was built is `{ascii(old)[2:-1]}`, which may be anywhere in it"
+            )
         kept[each] = _relocated(kept[each], mode, old, prefix.encode(), name, origin)
     return list(kept.values())
 

@@ -4,6 +4,8 @@ As `info/paths.json` says, or `info/has_prefix` of older packages (docs.conda.io
 nothing but Python, as standalone recipes hold it as it stands: `python3 relocate.py PACKAGE PLACE`.
 """
 
+from __future__ import annotations
+
 import json
 import re
 import shlex
@@ -36,7 +38,7 @@ def relocated(content: bytes, mode: str, old: bytes, new: bytes) -> bytes:
     if len(new) > len(old):
         raise ValueError(f"there is no room for {new.decode()}")
 
-    def filled(text: "re.Match[bytes]") -> bytes:
+    def filled(text: re.Match[bytes]) -> bytes:
         return text[0].replace(old, new).ljust(len(text[0]), b"\0")
 
     return re.sub(re.escape(old) + rb"[^\0]*", filled, content)
