@@ -75,7 +75,7 @@ code all {{ local "src" }}
 
 build all {{
     using gcc 9.3
-    run   "test $(where) = $GCC_HOME"
+    run   "test $($GCC_HOME/bin/x86_64-conda-linux-gnu-where) = $GCC_HOME"
     run   "cc -O2 -o c version.c -lm -lz; $CXX -O2 -fopenmp -o cxx version.cc; $FC -O2 -o f version.f90"
     run   "mkdir -p /opt/all/bin; cp c cxx f /opt/all/bin"
     keep  /opt/all
@@ -83,14 +83,16 @@ build all {{
 test "they run"      {{ run "c; cxx; f"; expect stdout equals "9.3.0 2.0 1.2.13\\n9.3.0 12\\n 9.3.0" }}
 test "no tool stays" {{ run "! ls /opt/reproc" }}
 """
+PLACE = "/opt/reproc/toolchains/gcc-9.3.0-conda-bookworm"
 AT_RUN = f"""
 reproc 1
 base debian bookworm {{ from bootstrap }}
 
-{TOOLCHAIN.replace("c c++ fortran", "c; at run")}
+{TOOLCHAIN.replace("c c++ fortran", "c; at run; default")}
 test "it works" {{
-    run "echo 'int main(void) {{ return 7; }}' > /tmp/x.c; $GCC_HOME/bin/x86_64-conda-linux-gnu-where"
-    expect stdout equals "/opt/reproc/toolchains/gcc-9.3.0-conda-bookworm"
+    run "echo 'int main(void) {{ return 7; }}' > /tmp/x.c; cc -o /tmp/x /tmp/x.c; /tmp/x || echo $?"
+    run "{PLACE}/bin/x86_64-conda-linux-gnu-where"
+    expect stdout equals "7\\n{PLACE}"
 }}
 """
 SOURCES = {

@@ -52,9 +52,11 @@ if [ -z "$(find {PLACE}/bin -type f -perm -u=x)" ]; then
     echo 'reproc: there are no programs in `bin` of the archive of {KEY}' >&2; exit 1
 fi
 mkdir -p /opt/reproc/tools/{KEY}
+mkdir /opt/reproc/tools/{KEY}/linker
+ln -s /usr/bin/ld /opt/reproc/tools/{KEY}/linker/ld
 libc=$(dirname /usr/lib/*-linux-gnu*/crt1.o)
-options="--sysroot=/ -Wl,-rpath-link,$libc -B$libc -idirafter /usr/include/${{libc##*/}}"
-for program in {PLACE}/bin/*-linux-gnu-*; do
+options="--sysroot=/ -B/opt/reproc/tools/{KEY}/linker -B$libc -idirafter /usr/include/${{libc##*/}}"
+for program in {PLACE}/bin/*-linux-gnu-[cg]*; do
 """
 
 

@@ -28,9 +28,6 @@ _PLATFORMS = {
     "linux/arm64": ("arm64", "aarch64-linux-gnu"),
 }
 """Debian's names for a platform's architecture, and for its folders (wiki.debian.org/Multiarch/Tuples)."""
-_BASES_OWN = "--sysroot=/ -Wl,-rpath-link,$libc "
-"""What tells conda-forge's compilers to leave the libc that comes with them (gcc(1), ld(1)): the base's libraries need
-the base's own, and its linker does not look where a single architecture's lie."""
 _ALIASES = {
     "gcc": ("cc", "{triplet}-gcc"),
     "g++": ("c++", "{triplet}-g++"),
@@ -198,13 +195,14 @@ def _linked_programs(tool: catalog.Toolchain, parts: catalog.Archived, platform:
     programs = "*gfortran*" if tool.name == "gfortran" else parts.programs
     said = quote(f"reproc: there are no programs in `{parts.bin}` of the archive of {tool.key}")
     rpath = f" -Wl,-rpath,{LIBRARIES}/{tool.key}" if _has_libraries(parts) else ""
+    linker, own = _own_linker(tool, directory)
     if parts.sysroot is not None:
         where = [f"options={quote(f'--sysroot={top}/{parts.sysroot}')}"]
     else:
         where = [
+            *linker,
             "libc=$(dirname /usr/lib/*-linux-gnu*/crt1.o)",
-            f'options="{_BASES_OWN if tool.provider == "conda" else ""}'
-            f'-B$libc -idirafter /usr/include/${{libc##*/}}{rpath}"',
+            f'options="{own}-B$libc -idirafter /usr/include/${{libc##*/}}{rpath}"',
         ]
     return [
         *_own_headers(tool, top),
@@ -232,6 +230,18 @@ def _linked_programs(tool: catalog.Toolchain, parts: catalog.Archived, platform:
             for plain in (_on(each, platform) for each in others)
         ),
     ]
+
+
+def _own_linker(tool: catalog.Toolchain, directory: str) -> tuple[list[str], str]:
+    """For conda-forge's compilers: lines that make the base's linker theirs, and the options that say so (gcc(1)).
+
+    They come with a libc and a linker; the base's libraries need its own libc, and that may need its own linker:
+    one before binutils 2.38 reads no libc with DT_RELR (sourceware.org/glibc, NEWS for 2.36).
+    """
+    if tool.provider != "conda":
+        return [], ""
+    place = f"{directory}/linker"
+    return [f"mkdir {place}", f"ln -s /usr/bin/ld {place}/ld"], f"--sysroot=/ -B{place} "
 
 
 def _has_libraries(parts: catalog.Archived) -> bool:
