@@ -84,17 +84,21 @@ test "they run"      {{ run "c; cxx; f"; expect stdout equals "9.3.0 2.0 1.2.13\
 test "no tool stays" {{ run "! ls /opt/reproc" }}
 """
 PLACE = "/opt/reproc/toolchains/gcc-9.3.0-conda-bookworm"
-AT_RUN = f"""
+AT_RUN = f'''
 reproc 1
 base debian bookworm {{ from bootstrap }}
 
 {TOOLCHAIN.replace("c c++ fortran", "c; at run; default")}
 test "it works" {{
-    run "echo 'int main(void) {{ return 7; }}' > /tmp/x.c; cc -o /tmp/x /tmp/x.c; /tmp/x || echo $?"
-    run "{PLACE}/bin/x86_64-conda-linux-gnu-where"
+    run """
+        echo 'int main(void) {{ return 7; }}' > /tmp/x.c
+        cc -o /tmp/x /tmp/x.c
+        /tmp/x || echo $?
+        {PLACE}/bin/x86_64-conda-linux-gnu-where
+        """
     expect stdout equals "7\\n{PLACE}"
 }}
-"""
+'''
 SOURCES = {
     "version.c": "#include <math.h>\n#include <stdio.h>\n#include <zlib.h>\nint main(int argc, char **argv)\n"
     '{ printf("%s %.1f %s\\n", __VERSION__, sqrt(argc + 3.0), zlibVersion()); return 0; }\n',
