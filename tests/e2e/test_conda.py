@@ -147,7 +147,9 @@ def made(folder: Path) -> Channel:
         needs = {"binutils_impl_linux-64": ["libz"], "gcc_impl_linux-64": ["binutils_impl_linux-64 >=2.35"]}
         depends = needs.get(name, ["gcc_impl_linux-64 9.3.0"])
         executable = frozenset(
-            path for path in content if re.match(r"(libexec/)?bin/|libexec/lib/gcc/.*/[^.]+$", path)
+            path
+            for path in content
+            if re.match(r"(libexec/(binutils/)?)?bin/|libexec/lib/gcc/.*/[^.]+$", path)
         )
         found.add(name, version, content, depends=depends, form=form, executable=executable)
     found.add("libz", "1.2.11", {"share/doc/libz": b"nothing\n"}, subdir="noarch", noarch="generic")
@@ -172,10 +174,12 @@ def unpacked(debs: Sequence[str], packages: bytes, folder: Path, whole: Path) ->
         (folder / "x.deb").write_bytes(debian(path[1]))
         for place in (folder / "tree", whole):
             subprocess.run(["dpkg-deb", "-x", folder / "x.deb", place], check=True)
+    # apart, so that what finds the libraries of one does not give them to programs of the base
+    root = "libexec/binutils" if "libbinutils" in debs else "libexec"
     found: dict[str, File] = {}
     for path_ in sorted((folder / "tree").rglob("*")):
-        inside = re.sub(r"^(usr/)?", "libexec/", path_.relative_to(folder / "tree").as_posix(), count=1)
-        if inside.startswith("libexec/share/"):
+        inside = re.sub(r"^(usr/)?", f"{root}/", path_.relative_to(folder / "tree").as_posix(), count=1)
+        if inside.startswith(f"{root}/share/"):
             continue
         if path_.is_symlink():
             target = str(path_.readlink())
@@ -183,9 +187,9 @@ def unpacked(debs: Sequence[str], packages: bytes, folder: Path, whole: Path) ->
                 found[inside] = target
         elif path_.is_file():
             found[inside] = path_.read_bytes()
-    libraries = f"{BUILT_AT.decode()}/libexec/lib/x86_64-linux-gnu"
+    libraries = f"{BUILT_AT.decode()}/{root}/lib/x86_64-linux-gnu"
     for name, plain in PROGRAMS.items():
-        program = f"libexec/bin/x86_64-linux-gnu-{name}"
+        program = f"{root}/bin/x86_64-linux-gnu-{name}"
         if program in found:
             script = f'#!/bin/sh\nLD_LIBRARY_PATH={libraries} exec {BUILT_AT.decode()}/{program} "$@"\n'
             found |= {f"bin/x86_64-conda-linux-gnu-{each}": script.encode() for each in plain}

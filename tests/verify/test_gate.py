@@ -15,12 +15,22 @@ from urllib.request import OpenerDirector, ProxyHandler, Request, build_opener
 import pytest
 
 from reproc.lock.archives import Site
-from reproc.lock.model import Archive, BuildTools, ImageBase, Lock, LockedTarget, PythonEnvironment, Wheel
+from reproc.lock.model import (
+    Archive,
+    BuildTools,
+    CondaPackage,
+    CondaTree,
+    ImageBase,
+    Lock,
+    LockedTarget,
+    PythonEnvironment,
+    Wheel,
+)
 from reproc.lock.store import Store
 from reproc.verify.gate import needed, opened
 from reproc.verify.plan import Access
 
-WHEEL, TOOL = b"a wheel", b"a tool"
+WHEEL, TOOL, PACKAGE = b"a wheel", b"a tool", b"a package"
 BASE = ImageBase("docker.io/library/debian", f"sha256:{'a' * 64}", "b" * 64, 1, ())
 
 
@@ -32,7 +42,11 @@ def wheel(name: str, content: bytes) -> Wheel:
 def lock(*archives: Archive) -> Lock:
     tools = BuildTools("code x", (wheel("build-tool", TOOL),))
     python = PythonEnvironment("main", "python3.11", "/opt/venv", (wheel("My_Pkg", WHEEL),), (tools,))
-    return Lock(1, archives, (LockedTarget("default", "linux/amd64", BASE, (), (python,), ()),))
+    path = "linux-64/gcc-9.5.0-h0_0.conda"
+    package = CondaPackage("gcc", "9.5.0", "h0_0", path, len(PACKAGE), sha256(PACKAGE).hexdigest())
+    tree = CondaTree("conda-forge", "https://127.0.0.1:1/x", "/opt/gcc", (package,), "c" * 64)
+    trees = (("toolchain gcc", tree),)
+    return Lock(1, archives, (LockedTarget("default", "linux/amd64", BASE, (), (python,), trees),))
 
 
 DEBIAN = Archive("debian", "20240601T000000Z", (("bookworm", "0" * 64),), True)
@@ -78,7 +92,7 @@ def access(mirror: Mirror, tmp_path: Path) -> Iterator[Access]:
     site = Site(environment={"REPROC_MIRROR_SNAPSHOT_DEBIAN_ORG": f"{mirror.url}/debian-mirror"})
     (tmp_path / "settings").mkdir()
     with Store(tmp_path / "store") as store:
-        for content in (WHEEL, TOOL):
+        for content in (WHEEL, TOOL, PACKAGE):
             store.add_stream((content,), sha256(content).hexdigest())
         with opened(lock(DEBIAN), store, tmp_path / "settings", site) as found:
             yield found
@@ -129,10 +143,23 @@ def test_the_index_holds_the_files_of_the_lock(
     assert mirror.asked == []
 
 
+def test_a_channel_holds_the_packages_of_the_lock(access: Access, mirror: Mirror) -> None:
+    channel = (access.settings / "conda-forge").read_text().strip()
+    assert channel == f"{access.proxy}/channels/conda-forge"
+    plain = build_opener(ProxyHandler({}))
+    assert plain.open(f"{channel}/linux-64/gcc-9.5.0-h0_0.conda").read() == PACKAGE
+    for missing in ("linux-64/gcc-9.4.0-h0_0.conda", "linux-64/repodata.json", "", "../simple/my-pkg/"):
+        with pytest.raises(HTTPError) as failure:
+            plain.open(f"{channel}/{missing}")
+        assert failure.value.code == 404
+    assert mirror.asked == []
+
+
 @pytest.mark.parametrize(
     ("environment", "expected"),
     [
         ({}, False),
+        ({"REPROC_MIRROR_CONDA_FORGE": "http://m"}, True),
         ({"REPROC_MIRROR_SNAPSHOT_DEBIAN_ORG": "http://m"}, True),
         ({"REPROC_MIRROR_SNAPSHOT_UBUNTU_COM": "http://m"}, False),
         ({"REPROC_MIRROR_DEBIAN": "http://m"}, False),
