@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +24,7 @@ from reproc.lock.decode import CONDA_NAME, CONDA_PATH
 from reproc.lock.failures import Failure, NotServed, Unreachable, host_of, told
 from reproc.lock.model import CondaPackage
 from reproc.lock.net import Client
-from reproc.lock.problem import problem
+from reproc.lock.problem import Problem, problem
 from reproc.lock.requests import CondaRequest
 from reproc.lock.store import Store
 from reproc.lock.unpack import Source, unpacked
@@ -52,50 +51,53 @@ def places(channel: str, public: str, site: Site) -> tuple[str, ...]:
 
 def solved(request: CondaRequest, client: Client, site: Site, store: Store) -> tuple[CondaPackage, ...]:
     """What a request stands for, with all that it needs, by name; raises `Problem`."""
-    from rattler import solve_with_sparse_repodata
-    from rattler.exceptions import SolverError
-
     subdir = SUBDIRS.get(request.platform)
     if subdir is None:
         known = ", ".join(f"`{each}`" for each in SUBDIRS)
         raise problem(codes.PLATFORM, request.origin, platform=request.platform, known=known)
     with ExitStack() as stack:
-        indexes = [
-            stack.enter_context(_index(request, each, client, site, store)) for each in (subdir, _NOARCH)
-        ]
-        moment = datetime.fromtimestamp(request.as_of, UTC) if request.as_of is not None else None
-        work = partial(
-            solve_with_sparse_repodata,
-            [f"{name}=={request.version}" for name in request.packages],
-            indexes,
-            virtual_packages=list(_surroundings(request)),
-            exclude_newer=moment,
-            timestamp_policy="allow-missing",
-        )
+        there = (_index(request, each, client, site, store) for each in (subdir, _NOARCH))
+        indexes = [stack.enter_context(each) for each in there]
         try:
             for name in request.packages:
                 _check_there(request, name, subdir, indexes)
-            records = asyncio.run(work())
+            records = _chosen(request, indexes)
         except OSError as trouble:
-            raise _no_index(request, f"the index of `{request.channel}`", "its server", trouble) from trouble
-        except SolverError as trouble:
-            raise problem(
-                codes.CONDA_UNSOLVABLE,
-                request.origin,
-                channel=request.channel,
-                packages=_listed(request),
-                libc=dotted(request.libc),
-                day=archives.day(request.as_of) if request.as_of is not None else None,
-                output=str(trouble),
-            ) from trouble
+            if trouble.errno is not None:
+                raise
+            raise _no_index(request, f"the index of `{request.channel}`", "its server") from trouble
     found = (_package(record, request) for record in records)
     return tuple(sorted(found, key=lambda package: package.name))
 
 
-def _no_index(request: CondaRequest, what: str, source: str, trouble: OSError) -> Exception:
-    """What rattler's errors of reading mean, which have no number; those of the system stay what they are."""
-    if trouble.errno is not None:
-        return trouble
+def _chosen(request: CondaRequest, indexes: Sequence[SparseRepoData]) -> list[RepoDataRecord]:
+    """The packages that the solver takes."""
+    from rattler import solve_with_sparse_repodata
+    from rattler.exceptions import SolverError
+
+    work = solve_with_sparse_repodata(
+        [f"{name}=={request.version}" for name in request.packages],
+        indexes,
+        virtual_packages=list(_surroundings(request)),
+        exclude_newer=datetime.fromtimestamp(request.as_of, UTC) if request.as_of is not None else None,
+        timestamp_policy="allow-missing",
+    )
+    try:
+        return asyncio.run(work)
+    except SolverError as trouble:
+        raise problem(
+            codes.CONDA_UNSOLVABLE,
+            request.origin,
+            channel=request.channel,
+            packages=", ".join(f"`{name} {request.version}`" for name in request.packages),
+            libc=dotted(request.libc),
+            day=archives.day(request.as_of) if request.as_of is not None else None,
+            output=str(trouble),
+        ) from trouble
+
+
+def _no_index(request: CondaRequest, what: str, source: str) -> Problem:
+    """That an index cannot be read: rattler says so by an error of the system without a number."""
     reason = "what it gives is no index"
     return problem(codes.NOT_SERVED, request.origin, what=what, source=source, reason=reason)
 
@@ -139,10 +141,6 @@ def _made(record: RepoDataRecord) -> float:
     return record.timestamp.timestamp() if record.timestamp is not None else 0.0
 
 
-def _listed(request: CondaRequest) -> str:
-    return ", ".join(f"`{name} {request.version}`" for name in request.packages)
-
-
 @contextmanager
 def _index(
     request: CondaRequest, subdir: str, client: Client, site: Site, store: Store
@@ -163,7 +161,9 @@ def _index(
         try:
             index = SparseRepoData(Channel(request.channel), subdir, plain)
         except OSError as trouble:
-            raise _no_index(request, what, f"`{host_of(url)}`", trouble) from trouble
+            if trouble.errno is not None:
+                raise
+            raise _no_index(request, what, f"`{host_of(url)}`") from trouble
         stack.callback(index.close)
         yield index
 
