@@ -340,6 +340,20 @@ def test_an_index_that_is_none(server: Server, store: Store, text: str) -> None:
     assert "no index" in caught.value.diagnostics[0].message
 
 
+def test_mirrors_in_turn_from_a_configuration_file(server: Server, store: Store, tmp_path: Path) -> None:
+    """One is silent, one has nothing, one has the old form of the index, and lacks a package that the last one has."""
+    made = channel()
+    path = "linux-64/gcc_impl_linux-64-9.5.0-h0_0.conda"
+    server.files |= {f"/part/{each}": content for each, content in made.served("bz2").items() if each != path}
+    server.files |= {f"/whole/{each}": content for each, content in made.files.items()}
+    places = ["http://127.0.0.1:9", *(f"{server.address}/{each}" for each in ("none", "part", "whole"))]
+    (tmp_path / "config.toml").write_text(f"[mirrors]\nconda-forge = {json.dumps(places)}\n")
+    here = Site({"REPROC_CONFIG": str(tmp_path / "config.toml")})
+    tree = conda.lock(asked(), Client(wait=0), here, store)
+    assert len(tree.packages) == 4
+    assert f"/whole/{path}" in server.asked and "/none/linux-64/repodata.json" in server.asked
+
+
 def test_a_channel_that_is_silent(store: Store) -> None:
     nowhere = Site({"REPROC_MIRROR_CONDA_FORGE": "http://127.0.0.1:9"})
     with pytest.raises(Problem) as caught:

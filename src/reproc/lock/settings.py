@@ -16,7 +16,7 @@ from reproc.source import SourceFile, Span
 
 MIRRORS = "mirrors"
 SYMBOLIC = (
-    "debian", "debian-security", "ubuntu", "pypi", "npm", "docker", "doi", "zenodo", "figshare", "swh",
+    "debian", "debian-security", "ubuntu", "pypi", "npm", "conda-forge", "docker", "doi", "zenodo", "figshare", "swh",
 )  # fmt: skip
 """The archives and registries that have a name of ours; the others are named by their host."""
 _ADDRESS = re.compile(r"https?://[^\s/?#]+[^\s?#]*|file:///[^\s?#]*")
