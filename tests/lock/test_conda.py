@@ -466,7 +466,7 @@ import sys
 from reproc.cli import main
 
 status = main(["compile", sys.argv[1]])
-print(status, [name for name in sys.modules if name.partition(".")[0] == "rattler"])
+print(status, [name for name in ("asyncio", "rattler", "reproc.lock.conda.channel") if name in sys.modules])
 """
 
 

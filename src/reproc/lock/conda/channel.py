@@ -5,7 +5,6 @@ The solver is rattler's; it is told what the target is, and neither asks this ma
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -72,6 +71,8 @@ def solved(request: CondaRequest, client: Client, site: Site, store: Store) -> t
 
 def _chosen(request: CondaRequest, indexes: Sequence[SparseRepoData]) -> list[RepoDataRecord]:
     """The packages that the solver takes."""
+    import asyncio
+
     from rattler import solve_with_sparse_repodata
     from rattler.exceptions import SolverError
 
