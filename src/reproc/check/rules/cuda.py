@@ -77,30 +77,33 @@ def _architectures(cuda: Cuda, toolkit: catalog.Toolkit) -> Iterator[Diagnostic]
 
 def _compilers(target: Target, cuda: Cuda, toolkit: catalog.Toolkit) -> Iterator[Diagnostic]:
     """A GCC that some build works with, beside the image's nvcc, is one that this takes."""
-    newest = catalog.number(toolkit.gcc)
     used = {tool.key for build in target.builds for tool in tools_of(target, build)}
     for tool in target.toolchains:
-        if tool.name.text != "gcc" or catalog.number(tool.version)[: len(newest)] <= newest:
-            continue
         found = found_on(tool, target.release) if target.release is not None else None
-        if found is not None and found.key in used:
-            others = [v for v in catalog.toolkits() if _takes(v, tool.version)]
+        if tool.name.text != "gcc" or found is None or found.key not in used:
+            continue
+        if not _takes(toolkit, found.version):
+            others = [version for version in catalog.toolkits() if _takes(_known(version), found.version)]
             yield error(
                 codes.CUDA_GCC,
                 tool.origin,
                 Label(cuda.origin, "the CUDA that it is to work with"),
-                gcc=tool.version,
+                gcc=found.version,
                 version=toolkit.version,
                 newest=toolkit.gcc,
                 others=_span(tuple(others)) if others else None,
             )
 
 
-def _takes(version: str, gcc: str) -> bool:
-    toolkit = catalog.toolkit(version)
-    assert toolkit is not None, "it is one of the table"
+def _takes(toolkit: catalog.Toolkit, gcc: str) -> bool:
     newest = catalog.number(toolkit.gcc)
     return catalog.number(gcc)[: len(newest)] <= newest
+
+
+def _known(version: str) -> catalog.Toolkit:
+    toolkit = catalog.toolkit(version)
+    assert toolkit is not None, "it is one of the table"
+    return toolkit
 
 
 def _older(wanted: str, oldest: str) -> bool:
