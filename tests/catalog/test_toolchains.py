@@ -29,6 +29,9 @@ def test_the_base_s_own_come_first_then_older_then_what_cannot() -> None:
         ("stretch", "6.3.0", False, True),
         ("jessie", "4.8.4", False, True),
         ("jessie", "4.9.2", False, True),
+        ("wheezy", "4.4.7", False, True),
+        ("wheezy", "4.6.3", False, True),
+        ("wheezy", "4.7.2", False, True),
         ("trixie", "12.4.0", False, False),
         ("trixie", "13.3.0", False, False),
         ("trixie", "14.2.0", False, False),
@@ -47,6 +50,10 @@ def test_the_base_s_own_come_first_then_older_then_what_cannot() -> None:
         ("trixie", "9", ("9.3.0", "bullseye")),
         ("bullseye", "12", None),
         ("bookworm", "4.9", ("4.9.2", "jessie")),
+        ("bookworm", "4.4", ("4.4.7", "wheezy")),
+        ("trixie", "4.7", ("4.7.2", "wheezy")),
+        ("bullseye", "4.6.3", ("4.6.3", "wheezy")),
+        ("bookworm", "4.5", None),
         ("trixie", "7", ("7.4.0", "buster")),
         ("bookworm", "5", None),
     ],
@@ -94,6 +101,7 @@ def test_releases_that_left_the_archive_are_no_bases() -> None:
     assert catalog.release("debian", "jessie") is None
     left = {each.codename: each.snapshot for each in catalog.every_release("debian") if each.snapshot}
     assert left == {
+        "wheezy": "20180601T000000Z",
         "jessie": "20200701T000000Z",
         "stretch": "20220701T000000Z",
         "buster": "20240701T000000Z",
@@ -129,6 +137,9 @@ def test_the_way_that_is_taken_is_the_one_that_a_spec_gets(name: str) -> None:
             assert [way.provider for way in taken] == ([chosen] if chosen else [])
             assert all(way.reason for way in found)
             assert {"distro", "image", "source", "archive"} <= {way.provider for way in found}
+
+
+BESIDE = "its packages stand beside the base's own, of which none moves"
 
 
 def told(name: str, version: str, base: str = "bookworm") -> list[tuple[str, bool, str]]:
@@ -171,6 +182,29 @@ def test_packages_of_conda_forge() -> None:
     made = elsewhere.from_conda("gcc", found, ("c", "c++"), release("bookworm"))
     assert (made.key, made.packages) == ("gcc-9.5.0-conda-bookworm", ("binutils", "libc6-dev"))
     assert made.archive is not None and made.archive.libraries is None, "the base's own are newer"
+
+
+@pytest.mark.parametrize("version", ["4.4", "4.6", "4.7", "4.8"])
+def test_the_oldest_compilers_come_as_packages(version: str) -> None:
+    for base in ("bullseye", "bookworm", "trixie"):
+        found = told("gcc", version, base)
+        old, moment = ("jessie", "20200701") if version == "4.8" else ("wheezy", "20180601")
+        assert ways("gcc", version, release(base))[0].what.endswith(f" of debian {old}")
+        assert found[0] == ("distro", True, f"{BESIDE}, as of {moment} from the snapshot service")
+        lost = (
+            "image",
+            False,
+            "its manifest is of the first form, which registries and clients have dropped",
+        )
+        assert (lost in found) is (version != "4.4")
+
+
+def test_what_another_distribution_has_is_told() -> None:
+    jammy = release("jammy", "ubuntu")
+    own = next(each for each in ways("gcc", "4.4", jammy) if each.provider == "distro")
+    assert not own.fits and own.reason.endswith("; debian wheezy has 4.4.7, for a base of debian")
+    assert "for a base of" not in next(iter(ways("gcc", "9", jammy))).reason
+    assert "for a base of" not in next(iter(ways("gcc", "5", jammy))).reason
 
 
 def test_folders_of_images() -> None:

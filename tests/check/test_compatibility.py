@@ -285,3 +285,12 @@ def test_a_compiler_too_old_for_the_target_s_processor(
             message, remedy = reason(found, "E0361")
             assert message == f"no flags of gcc {version} are known that say `{processors.written(level)}`"
             assert remedy == f"use GCC {first} or newer"
+
+
+@pytest.mark.parametrize("version", ["4.4", "4.6", "4.7"])
+def test_what_only_another_distribution_has(version: str, folder: Folder) -> None:
+    message, remedy = reason(told(f"base ubuntu jammy\ntoolchain gcc {version}\n", folder), "E0321")
+    assert message == f"nothing provides `gcc {version}` for ubuntu jammy"
+    assert remedy.startswith("wheezy packages it, for a `base debian`; the nearest here is `gcc 4.9.4`; ")
+    assert not told(f"base debian bookworm\ntoolchain gcc {version}\n", folder)
+    assert not told("base ubuntu jammy\ntoolchain gcc 4.9.4\n", folder)

@@ -142,6 +142,30 @@ SHA256: {sha256}
 """.format(sha256="0" * 64)
 
 
+# as wheezy's index has them, less what changes nothing
+WHEEZY = "".join(
+    f"Package: {name}\nVersion: {version}\nArchitecture: amd64\n"
+    f"{depends}Filename: pool/{name}.deb\nSize: 3\nSHA256: {'0' * 64}\n\n"
+    for name, version, depends in (
+        (
+            "gcc-4.4",
+            "4.4.7-2",
+            "Depends: gcc-4.4-base (= 4.4.7-2), cpp-4.4 (= 4.4.7-2), libgcc1 (>= 1:4.4.7-2)\n",
+        ),
+        ("g++-4.4", "4.4.7-2", "Depends: gcc-4.4 (= 4.4.7-2), libstdc++6-4.4-dev (= 4.4.7-2)\n"),
+        ("libstdc++6-4.4-dev", "4.4.7-2", "Depends: gcc-4.4-base (= 4.4.7-2), libbase (>= 1)\n"),
+        ("cpp-4.4", "4.4.7-2", "Depends: gcc-4.4-base (= 4.4.7-2), libmpfr4\n"),
+        ("gcc-4.4-base", "4.4.7-2", ""),
+        ("gcc-4.7", "4.7.2-5", "Depends: gcc-4.7-base (= 4.7.2-5), libgcc1 (>= 1:4.7.2-5)\n"),
+        ("gcc-4.7-base", "4.7.2-5", ""),
+        ("libgcc1", "1:4.7.2-5", "Depends: gcc-4.7-base (= 4.7.2-5)\n"),
+        ("libmpfr4", "3.1.0-5", "Depends: libgmp10\n"),
+        ("libgmp10", "2:5.0.5+dfsg-2", ""),
+        ("libbase", "0.5", ""),
+    )
+)
+
+
 @pytest.fixture
 def expired(tmp_path: Path, small_archive: SmallArchive) -> tuple[list[str], Path]:
     """gpg as it was when a key that has expired since signed, and a folder with keyrings that has it."""
@@ -160,27 +184,31 @@ def expired(tmp_path: Path, small_archive: SmallArchive) -> tuple[list[str], Pat
 
 def publish_jessie(server: Server, gpg: list[str], sign: bool = True) -> None:
     """jessie as the snapshot service has it: its signature is a file of its own, as before buster."""
-    for archive, suite in (("debian", "jessie"), ("debian-security", "jessie/updates")):
-        content = JESSIE.encode() if archive == "debian" else b""
+    publish(server, gpg, "jessie", "20200701T000000Z", JESSIE, sign)
+
+
+def publish(server: Server, gpg: list[str], release: str, moment: str, index: str, sign: bool = True) -> None:
+    for archive, suite in (("debian", release), ("debian-security", f"{release}/updates")):
+        content = index.encode() if archive == "debian" else b""
         name = "main/binary-amd64/Packages.gz"
         packed = gzip.compress(content, mtime=0)
         listed = f" {hashlib.sha256(packed).hexdigest()} {len(packed)} {name}\n"
-        text = f"Codename: jessie\nDate: Mon, 15 Jun 2020 00:00:00 UTC\nSHA256:\n{listed}".encode()
+        text = f"Codename: {release}\nDate: Mon, 15 Jun 2020 00:00:00 UTC\nSHA256:\n{listed}".encode()
         signed = subprocess.run([*gpg, "--detach-sign", "-a"], input=text, capture_output=True, check=True)
-        folder = f"/archive/{archive}/20200701T000000Z/dists/{suite}"
+        folder = f"/archive/{archive}/{moment}/dists/{suite}"
         server.files[f"{folder}/Release"] = text if sign else text + b"Origin: other\n"
         server.files[f"{folder}/Release.gpg"] = signed.stdout
         server.files[f"{folder}/{name}"] = packed
 
 
 def old_layers(
-    site: Site, store: Store, *packages: str, resolver: Resolver = solve
+    site: Site, store: Store, *packages: str, resolver: Resolver = solve, beside: str = "jessie"
 ) -> tuple[list[str], apt.Archives]:
     assert BOOKWORM is not None
     archives = apt.Archives(site, Client(wait=0, attempts=1), store, 0)
     universe = archives.universe(BOOKWORM, "amd64")
     installed = apt.basic_closure(universe, BOOKWORM)
-    request = AptRequest("tools", None, tuple(item(each) for each in packages), beside=("jessie",))
+    request = AptRequest("tools", None, tuple(item(each) for each in packages), beside=(beside,))
     wider = toolchains.beside(archives, universe, BOOKWORM, [request])
     (layer,) = apt.layers(universe, BOOKWORM, installed, [request], wider, resolver)
     return [f"{d.name} {d.version} {d.archive}" for d in layer.debs], archives
@@ -205,6 +233,37 @@ def test_a_release_that_is_in_snapshots_alone(
     assert [suite for suite, _ in record.suites] == ["jessie"]
     places = then.places(record)
     assert f"{server.address}/archive/debian/20200701T000000Z" in places
+
+
+@pytest.mark.parametrize("base_has_libgcc1", [False, True])
+def test_the_oldest_compilers_stand_beside_the_base_s_packages(
+    then: Site,
+    server: Server,
+    small_archive: SmallArchive,
+    store: Store,
+    expired: tuple[list[str], Path],
+    base_has_libgcc1: bool,
+) -> None:
+    """GCC 4.4 brings what the base has no longer, and leaves to it what it has (libbase), or provides (libgcc1)."""
+    publish(server, expired[0], "wheezy", "20180601T000000Z", WHEEZY)
+    if base_has_libgcc1:
+        packages = lzma.decompress(server.files["/debian/dists/bookworm/main/binary-amd64/Packages.xz"])
+        now = packages.replace(b"Provides: virtual-help (= 2)", b"Provides: libgcc1 (= 1:12)")
+        for path, content in suite_files(small_archive.key, "bookworm", now).items():
+            server.files[f"/debian/{path}"] = content
+    tool = catalog.toolchain("gcc", "4.4", ("c", "c++"), BOOKWORM) if BOOKWORM else None
+    assert tool is not None and tool.release == "wheezy"
+    wanted = [each for each in tool.packages if each != "libc6-dev"]
+    debs, archives = old_layers(then, store, *wanted, beside=tool.release)
+    found = dict(each.split()[:2] for each in debs)
+    own = {"cpp-4.4", "g++-4.4", "gcc-4.4", "gcc-4.4-base", "libstdc++6-4.4-dev"}
+    assert {name for name, version in found.items() if version == "4.4.7-2"} == own
+    brought = {"helper"} if base_has_libgcc1 else {"libgcc1", "gcc-4.7-base"}
+    assert found.keys() - own == {"libmpfr4", "libgmp10", *brought}
+    read = {
+        suite for each in archives.used() if "20180601" in (each.address or "") for suite, _ in each.suites
+    }
+    assert read == {"wheezy", "wheezy/updates"}
 
 
 @pytest.mark.skipif(shutil.which("apt-get") is None, reason="apt is not installed")

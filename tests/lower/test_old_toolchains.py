@@ -37,6 +37,10 @@ case "$found." in *') 4.9.2'[!0-9]*) ;; *) echo 'reproc: gcc should be 4.9.2, an
 "$found" >&2; exit 1 ;; esac"""
 
 
+SECOND = ("gcc-ar", "gcc-nm", "gcc-ranlib")
+"""Commands that GCC has since 4.7."""
+
+
 def asked(text: str, folder: Path) -> Iterator[TargetRequest]:
     parsed = parse(SourceFile("repro.spec", text)).value
     assert parsed is not None
@@ -59,9 +63,22 @@ def test_gcc_4_9_on_bookworm(lowered: Lower) -> None:
     }
 
 
+@pytest.mark.parametrize(("series", "full"), [("4.4", "4.4.7"), ("4.6", "4.6.3"), ("4.7", "4.7.2")])
+def test_the_compilers_of_wheezy_on_bookworm(lowered: Lower, series: str, full: str) -> None:
+    graph = lowered(OLD.replace("4.9", series))
+    (stage,) = [each for each in graph.stages if each.name == f"tools-gcc-{series.replace('.', '-')}"]
+    (commands,) = [s for s in stage.steps if isinstance(s, Run) and s.title == f"commands of gcc-{series}"]
+    wanted = COMMANDS.replace("\\\n", "").replace("4.9.2", full).replace("4.9", series).splitlines()
+    lacks = () if series == "4.7" else SECOND
+    assert list(commands.lines) == [
+        line for line in wanted if not line.endswith(tuple(f"/{each}" for each in lacks))
+    ]
+
+
 @pytest.mark.parametrize(
     ("tool", "system"),
     [
+        ("gfortran 4.4", (("libgfortran3", "libgfortran5"), ("wheezy",))),
         ("gfortran 4.9", (("libgfortran3", "libgfortran5"), ("jessie",))),
         ("gfortran 7", (("libgfortran4", "libgfortran5"), ("buster",))),
         ("gfortran 9", (("libgfortran5",), ())),

@@ -104,6 +104,11 @@ def table(name: str) -> dict[str, Any]:
     return tomllib.loads(data.decode())
 
 
+def distributions() -> tuple[str, ...]:
+    """The distributions whose releases are known, sorted."""
+    return tuple(sorted(table("releases.toml")))
+
+
 @cache
 def every_release(distribution: str) -> tuple[Release, ...]:
     """Every known release of a distribution, also those that only give their compilers; oldest first."""
@@ -191,7 +196,8 @@ def archived_toolchain(name: str, version: str, languages: tuple[str, ...], part
 
 def _made(name: str, version: str, languages: tuple[str, ...]) -> Toolchain:
     row = table("toolchains.toml")[name]
-    row = {**row, **row.get("old", {}).get(version.partition(".")[0], {})}
+    old, numbers = row.get("old", {}), version.split(".")
+    row = {**row, **old.get(numbers[0], {}), **old.get(".".join(numbers[:2]), {})}
     series = ".".join(version.split(".")[: row.get("series", 1)])
     # g++ and gfortran bring gcc themselves, so the C commands are there in any case
     chosen = tuple(each for each in dict.fromkeys(("c", *languages)) if each in row["packages"])
@@ -203,7 +209,10 @@ def _made(name: str, version: str, languages: tuple[str, ...]) -> Toolchain:
         return tuple(sorted({filled(each) for language in chosen for each in row[section][language]}))
 
     commands = {
-        command: filled(path) for language in chosen for command, path in row["commands"][language].items()
+        command: filled(path)
+        for language in chosen
+        for command, path in row["commands"][language].items()
+        if command not in row.get("lacks", ())
     }
     named = row.get("variables", {})
     variables = tuple((named[each][0], named[each][1]) for each in chosen if each in named)

@@ -45,6 +45,8 @@ def ways(name: str, version: str, base: Release) -> tuple[Way, ...]:
         if not any(each.fits for each in own):
             own.append(_nothing(provider, name, version, base))
         told += own
+        if provider == "image":
+            told += _lost(name, version)
     where = "where the spec names one: `archive`, `sha256`, `bin`"
     told.append(Way("archive", "", f"a binary archive of {name} {version}", False, where))
     return tuple(_chosen(told))
@@ -91,6 +93,21 @@ def _why(offer: Offer) -> str:
     return f"its packages stand beside the base's own, of which none moves{where}"
 
 
+def elsewhere_packaged(name: str, version: str, base: Release) -> Offer | None:
+    """A version that no release of the base's distribution packages, as a base of another could have it."""
+    if any(catalog.names_version(each.version, version) for each in catalog.toolchain_offers(name, base)):
+        return None
+    found = (
+        offer
+        for distribution in catalog.distributions()
+        for other in catalog.releases(distribution)[-1:]
+        if distribution != base.distribution
+        for offer in catalog.toolchain_offers(name, other)
+        if offer.fits and catalog.names_version(offer.version, version)
+    )
+    return next(found, None)
+
+
 def _nothing(provider: str, name: str, version: str, base: Release) -> Way:
     """That a provider has no such version that could stand on the base."""
     fitting = [each.version for each in every(name, base) if each.provider == provider and each.fits]
@@ -99,6 +116,9 @@ def _nothing(provider: str, name: str, version: str, base: Release) -> Way:
         case "distro":
             what = f"{base.distribution} {base.codename} and older releases in the archive"
             reason = f"they package {known or 'none'}"
+            if other := elsewhere_packaged(name, version, base):
+                where = f"{other.release.distribution} {other.release.codename}"
+                reason += f"; {where} has {other.version}, for a base of {other.release.distribution}"
         case "image":
             what, reason = "official images", f"those for this base have {known}" if known else "none has it"
         case "conda":
@@ -107,6 +127,11 @@ def _nothing(provider: str, name: str, version: str, base: Release) -> Way:
             what = "releases to compile"
             reason = f"known are {known}" if known else "nobody has said how it is compiled"
     return Way(provider, "", what, False, reason)
+
+
+def _lost(name: str, version: str) -> Iterator[Way]:
+    for full, reason in elsewhere.lost(name, version):
+        yield Way("image", full, f"{name} {full} of {elsewhere.HUB}/{name}:{full}", False, reason)
 
 
 def _chosen(found: list[Way]) -> Iterator[Way]:

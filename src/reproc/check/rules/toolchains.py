@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from reproc import catalog
 from reproc.catalog import elsewhere
-from reproc.catalog.ways import Way, dotted, every, nearest, ways
+from reproc.catalog.ways import Way, dotted, elsewhere_packaged, every, nearest, ways
 from reproc.check import names
 from reproc.check.checked import Target
 from reproc.check.tools import found_on
@@ -142,6 +142,7 @@ def _provided(tool: Toolchain, release: catalog.Release, on: Span | None) -> Ite
         yield error(codes.PROVIDER_LACKS, at, *labels, nearest=near, others=listed or None, **facts)
     else:
         listed = ", ".join(map(_listed, map(fitting.__getitem__, nearest(version, list(fitting)))))
+        other = elsewhere_packaged(name, version, release)
         yield error(
             codes.UNKNOWN_TOOLCHAIN_VERSION,
             tool.origin,
@@ -152,6 +153,8 @@ def _provided(tool: Toolchain, release: catalog.Release, on: Span | None) -> Ite
             known=listed or None,
             nearest=near,
             compiled="provider source" if any(each.asked_for for each in same) else None,
+            other=f"base {other.release.distribution}" if other else None,
+            codename=other.release.codename if other else None,
         )
 
 

@@ -159,6 +159,7 @@ UNKNOWN_TOOLCHAIN_VERSION = Code(
     label="not known for this base",
     help=(
         "`{compiled}` compiles it, which takes hours",
+        "{codename} packages it, for a `{other}`; the nearest here is `{nearest}`; there is: {known}",
         "the nearest is `{nearest}`; there is: {known}",
         "name a binary archive of it: `archive`, `sha256`, `bin`",
     ),
