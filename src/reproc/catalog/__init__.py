@@ -24,6 +24,8 @@ class Release:
     """The minor version of its `python3`."""
     image: str
     """Its official image's reference."""
+    r: str = ""
+    """The version of its `r-base-core`; empty where that is not known."""
     snapshot: str | None = None
     """For one that has left the archive: the moment of its last state, which the snapshot service keeps."""
 
@@ -122,6 +124,7 @@ def every_release(distribution: str) -> tuple[Release, ...]:
             (row["libc"][0], row["libc"][1]),
             row.get("python", ""),
             row.get("image", ""),
+            row.get("r", ""),
             row.get("snapshot"),
         )
         for codename, row in rows.items()
@@ -136,6 +139,11 @@ def releases(distribution: str) -> tuple[Release, ...]:
 def release(distribution: str, name: str) -> Release | None:
     """The release with this code name or version number."""
     return next((each for each in releases(distribution) if name in (each.codename, each.version)), None)
+
+
+def environment_version(name: str, release: Release) -> str:
+    """The version of `python` or `r` that a release packages; empty where that is not known."""
+    return release.python if name == "python" else release.r
 
 
 def toolchain_names() -> tuple[str, ...]:

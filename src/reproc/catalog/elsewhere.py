@@ -217,7 +217,7 @@ def _folders(name: str) -> tuple[ImageFolder, ...]:
         )
         for suite, ranges in row.get("on", {}).items()
         for each in ranges
-        for version in _versions(each)
+        for version in spread(each)
     ]
     return tuple(sorted(found, key=lambda each: (_numbers(each.version), each.libc), reverse=True))
 
@@ -227,7 +227,7 @@ def _reference(row: dict[str, Any], version: str, suite: str) -> str:
     return f"{HUB}/{row['image']}:{tag.replace('{version}', version).replace('{suite}', suite)}"
 
 
-def _versions(text: str) -> Iterator[str]:
+def spread(text: str) -> Iterator[str]:
     """Every version of `1.2.0..4`."""
     first, _, last = text.partition("..")
     start, dot, number = first.rpartition(".")

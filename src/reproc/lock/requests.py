@@ -426,7 +426,7 @@ def _apt(target: Target) -> tuple[AptRequest, ...]:
     inside = tools_in_image(target)
     own = [build for build in target.builds if build.on is None]
     layers += _compiling(None, target, below, [*inside, *(t for b in own for t in tools_of(target, b))])
-    if target.pythons and target.release:
+    if target.release and any(python.provider != "image" for python in target.pythons):
         interpreter = f"python{target.release.python}-venv"
         layers.append(AptRequest(PYTHON, below, _items((interpreter,), target.pythons[0].origin)))
         below = PYTHON
@@ -520,10 +520,12 @@ def _install(item: Item, tree: TreeRequest, folder: Folder) -> InstallRequest:
 def _environment(
     python: Python, release: catalog.Release, folder: Folder, report: Callable[[Diagnostic], None]
 ) -> PythonRequest:
+    # an image's may have a full version; what it is called, and its wheels, go by two numbers
+    own = ".".join((python.version or "").split(".")[:2]) if python.provider == "image" else release.python
     return PythonRequest(
         name=python.identity[0],
-        version=release.python,
-        interpreter=f"python{release.python}",
+        version=own,
+        interpreter=f"python{own}",
         prefix=place_of_python(python),
         requirements=python.packages,
         files=_texts(python.requirements, folder, report),

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from reproc import catalog
+from reproc.catalog.environments import has_venv, instead
 from reproc.check.checked import Target, place_of_python
 from reproc.check.names import nearest
 from reproc.check.rules.inputs import exists
@@ -25,7 +26,9 @@ def check(target: Target, folder: Folder) -> Iterator[Diagnostic]:
     places: dict[str, Python] = {}
     code = tuple(each.name for each in target.code)
     for python in target.pythons:
-        yield from _environment(python, target.release)
+        yield from _interpreter(python, target)
+        for before, item in zip((None, *python.packages), python.packages, strict=False):
+            yield from _requirement(item, before)
         yield from _sources(python, code, folder)
         place = place_of_python(python)
         if place in places:
@@ -44,8 +47,6 @@ def _sources(python: Python, code: tuple[str, ...], folder: Folder) -> Iterator[
         if item.text not in code:
             near, known = nearest(item.text, code), ", ".join(f"`{name}`" for name in code)
             yield error(codes.UNKNOWN_CODE, item.origin, name=item.text, suggestion=near, known=known or None)
-    if python.provider not in (None, "distro"):
-        yield error(codes.PYTHON_PROVIDER, python.origin, provider=python.provider)
     words = [item.text for item in python.binary]
     if words and words != ["yes"] and (words[0] != "no" or {"yes", "no"} & {*words[1:]}):
         yield error(codes.BINARY_WORDS, python.binary[0].origin, words=" ".join(words))
@@ -59,23 +60,53 @@ def _with_python(version: str) -> Iterator[catalog.Release]:
                 yield each
 
 
-def _environment(python: Python, release: catalog.Release | None) -> Iterator[Diagnostic]:
-    if python.version is None:
+def _interpreter(python: Python, target: Target) -> Iterator[Diagnostic]:
+    release, version = target.release, python.version
+    if version is None:
         yield error(
             codes.PYTHON_VERSION_MISSING, python.origin, version=release.python if release else "3.11"
         )
-    elif release is not None and not f"{release.python}.".startswith(f"{python.version}."):
-        others = [f"`base {each.distribution} {each.codename}`" for each in _with_python(python.version)]
+    elif python.provider in ("image", "archive"):
+        yield from _elsewhere(python, version, target)
+    elif release is not None and not f"{release.python}.".startswith(f"{version}."):
+        others = [f"`base {each.distribution} {each.codename}`" for each in _with_python(version)]
+        held = target.base.kind in ("image", "archive")
         yield error(
             codes.PYTHON_NOT_IN_RELEASE,
             python.origin,
             release=f"{release.distribution} {release.codename}",
             known=release.python,
-            version=python.version,
+            version=version,
+            held="provider image" if held else None,
             others=" or ".join(others) or None,
+            image=instead("python", version, release) if has_venv(version) else None,
         )
-    for before, item in zip((None, *python.packages), python.packages, strict=False):
-        yield from _requirement(item, before)
+
+
+def _elsewhere(python: Python, version: str, target: Target) -> Iterator[Diagnostic]:
+    """What speaks against an interpreter that no package brings: a base image holds it, or nothing does."""
+    image, advice = instead("python", version, target.release), None
+    if python.provider == "archive":
+        problem = "archives of Python are not in this version"
+    elif not has_venv(version if "." in version else f"{version}.99"):
+        problem, image = "it has no `venv` that could make an environment", None
+        advice = "leave the statement out, and let a `build` install what the code takes"
+    elif target.base.kind not in ("image", "archive"):
+        problem = "the base is no image that holds it"
+    elif "." not in version:
+        problem, image = "which minor version the image holds is not said", None
+        advice = f"write it whole, such as `python {version}.8`"
+    else:
+        return
+    yield error(
+        codes.PYTHON_PROVIDER,
+        python.origin,
+        provider=python.provider,
+        version=version,
+        problem=problem,
+        image=image,
+        advice=advice,
+    )
 
 
 def _requirement(item: Item, before: Item | None) -> Iterator[Diagnostic]:

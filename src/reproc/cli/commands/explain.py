@@ -56,21 +56,24 @@ def run(options: Namespace, console: Console) -> int:
 def _toolchain(words: list[str], as_json: bool, console: Console) -> int:
     """Prints every way to a tool chain: `NAME VERSION on DISTRIBUTION RELEASE`."""
     from reproc import catalog
+    from reproc.catalog import holders
+    from reproc.catalog.environments import environment_ways
     from reproc.catalog.ways import ways
 
     if len(words) != 5 or words[2] != "on":
         console.say("write `reproc explain toolchain NAME VERSION on DISTRIBUTION RELEASE`")
         return WRONG_CALL
     name, version, _, distribution, codename = words
-    if name not in catalog.toolchain_names():
-        console.say(f"there is no tool chain `{name}`; known: {', '.join(catalog.toolchain_names())}")
+    names = sorted((*catalog.toolchain_names(), *holders.names()))
+    if name not in names:
+        console.say(f"there is no tool chain `{name}`; known: {', '.join(names)}")
         return WRONG_CALL
     base = catalog.release(distribution, codename)
     if base is None:
         known = ", ".join(each.codename for each in catalog.releases(distribution)) or "none"
         console.say(f"there is no release `{distribution} {codename}`; known: {known}")
         return WRONG_CALL
-    found = ways(name, version, base)
+    found = (environment_ways if name in holders.names() else ways)(name, version, base)
     if as_json:
         _print_json(
             [{"provider": w.provider, "what": w.what, "taken": w.taken, "reason": w.reason} for w in found]

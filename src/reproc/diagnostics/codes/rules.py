@@ -247,6 +247,9 @@ PYTHON_NOT_IN_RELEASE = Code(
     "{release} packages Python {known}, not {version}",
     label="not in this release",
     help=(
+        "say `{held}` if that is what the base image holds, or write `python {known}`",
+        "write `python {known}`, or {others}, whose release packages {version}, or `{image}` and `provider image`",
+        "write `python {known}`, or `{image}` and `provider image`",
         "write `python {known}`, or {others}, whose release packages {version}",
         "write `python {known}`; no release that reproc knows packages {version}",
     ),
@@ -275,9 +278,13 @@ UNKNOWN_CODE = Code(
 PYTHON_PROVIDER = Code(
     "E0335",
     "python-provider",
-    "Python from `provider {provider}` is not supported yet",
-    label="comes from the distribution in this version",
-    help=("leave `provider` out, or choose a base whose release packages this Python",),
+    "Python {version} cannot come from `provider {provider}`: {problem}",
+    label="not from there",
+    help=(
+        "write `{image}` and `provider image`",
+        "{advice}",
+        "leave `provider` out, or choose a base whose release packages this Python",
+    ),
 )
 BINARY_WORDS = Code(
     "E0336",

@@ -256,7 +256,9 @@ def _tags(version: str, machine: str, libc: tuple[int, int]) -> Iterator[object]
     platforms.append(f"linux_{machine}")
     major, minor = (int(part) for part in version.split(".")[:2])
     interpreter = f"cp{major}{minor}"
-    yield from tags.cpython_tags((major, minor), [interpreter], platforms)
+    # before 3.8 the ABI's name says that memory comes from pymalloc (bugs.python.org/issue36707)
+    abi = interpreter if (major, minor) >= (3, 8) else f"{interpreter}m"
+    yield from tags.cpython_tags((major, minor), [abi], platforms)
     yield from tags.compatible_tags((major, minor), interpreter, platforms)
 
 

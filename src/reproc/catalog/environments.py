@@ -1,0 +1,95 @@
+"""Every way to get Python, R or CUDA for a base, which have statements of their own and are no tool chains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reproc import catalog
+from reproc.catalog import Release, holders
+from reproc.catalog.ways import Way, nearest
+
+FIRST_VENV = (3, 4)
+"""The first Python that makes environments with pip in them by itself (PEP 453)."""
+_LATER = "not in this version"
+_USES = {
+    "python": "`python {version} {{ provider image }}` makes environments of it",
+    "r": "`Rscript` is there for builds, apps and tests",
+    "cuda": "`cuda {version}` says which GPUs and drivers",
+}
+
+
+def environment_ways(name: str, version: str, base: Release) -> tuple[Way, ...]:
+    """The ways to an environment, the best provider first; at most one is taken if nobody says."""
+    return (
+        _packaged(name, version, base),
+        _imaged(name, version, base),
+        *_conda(name, version),
+        *_further(name, version),
+    )
+
+
+def instead(name: str, version: str, base: Release | None) -> str | None:
+    """The statement that takes an image with it as the base; None if none holds it, or no base can be of that."""
+    found = holders.holder(name, version, base)
+    return found.statement if found and found.release else None
+
+
+def has_venv(version: str) -> bool:
+    """Whether a Python makes environments with pip in them by itself."""
+    return _minor(version) >= FIRST_VENV
+
+
+def _packaged(name: str, version: str, base: Release) -> Way:
+    where = f"{base.distribution} {base.codename}"
+    if name == "cuda":
+        return Way("distro", "", f"NVIDIA's packages for {where}", False, _LATER)
+    packaged = catalog.environment_version(name, base)
+    if packaged and catalog.names_version(packaged, version):
+        what, reason = f"{name} {packaged} of {where}", "the base's own release packages it"
+        if name == "python":
+            return Way("distro", packaged, what, True, reason, taken=True)
+        return Way("distro", packaged, what, True, f"{reason}: `system {{ packages r-base-core }}`")
+    reason = f"it packages {packaged}" if packaged else "which it packages is not known"
+    others = [
+        f"`base {each.distribution} {each.codename}`"
+        for distribution in catalog.distributions()
+        for each in catalog.releases(distribution)
+        if catalog.names_version(catalog.environment_version(name, each), version)
+    ]
+    if others:
+        reason += f"; {' and '.join(others)} packages {version}"
+    return Way("distro", "", where, False, reason)
+
+
+def _imaged(name: str, version: str, base: Release) -> Way:
+    found = holders.holder(name, version, base)
+    if found is None:
+        known = ", ".join(nearest(version, (each.version for each in holders.holders(name))))
+        return Way("image", "", "images to take as the base", False, f"they hold {known}")
+    what = f"{name} {found.version} of {found.reference}"
+    if found.release is None:
+        use = "it is too old for `is`, and so for packages, tool chains and environments"
+    else:
+        use = _USES[name].format(version=".".join(map(str, _minor(found.version))))
+    return Way("image", found.version, what, False, f"take it as the base, `{found.statement}`; {use}")
+
+
+def _conda(name: str, version: str) -> Iterator[Way]:
+    for full in catalog.table("conda.toml").get(name, {}).get("versions", ()):
+        if catalog.names_version(full, version):
+            yield Way("conda", full, f"{name} {full} of conda-forge", False, _LATER)
+
+
+def _further(name: str, version: str) -> Iterator[Way]:
+    if name == "cuda":
+        yield Way("pypi", "", f"NVIDIA's wheels of CUDA {version}", False, _LATER)
+        return
+    yield Way(
+        "archive", "", f"a binary archive of {name} {version}", False, "a `build` can unpack and keep it"
+    )
+    yield Way("source", "", f"a release of {name} {version}", False, "a `build` can compile and keep it")
+
+
+def _minor(version: str) -> tuple[int, int]:
+    first, second = (*version.split("."), "0")[:2]
+    return int(first), int(second)
