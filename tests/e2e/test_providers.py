@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
-import hashlib
 import io
 import json
-import os
 import subprocess
 import sys
 import tarfile
@@ -19,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
+from pushed import REGISTRY, push
 from standin import Snapshots
 
 from reproc.lock.archives import Site
@@ -28,8 +25,6 @@ from reproc.lock.net import Client
 pytestmark = [pytest.mark.network, pytest.mark.slow, pytest.mark.engines("docker", "singularity")]
 
 Reproc = Callable[..., "subprocess.CompletedProcess[str]"]
-REGISTRY = "http://localhost:5000"
-MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 NINJA = "pool/main/n/ninja-build/ninja-build_1.11.1.orig.tar.gz"
 SPEC = """
 reproc 1
@@ -98,41 +93,7 @@ def address(tmp_path: Path) -> Iterator[str]:
 @pytest.fixture
 def registry(tmp_path: Path) -> None:
     """The local registry, with GCC 7.3.0 in `/usr/local` of Debian's image, as the official one has it."""
-    try:
-        base = answer("GET", "debian/manifests/bookworm-slim", headers={"Accept": MANIFEST}).json()
-    except requests.ConnectionError as problem:
-        text = f"no registry at localhost:5000 ({problem}); `tools/setup-engines.sh --registry` starts one"
-        if os.environ.get("REPROC_REQUIRE_ENGINES"):
-            pytest.fail(text)
-        pytest.skip(text)
-    layer = compiler(tmp_path)
-    config = answer("GET", f"debian/blobs/{base['config']['digest']}").json()
-    config["rootfs"]["diff_ids"].append(digest(layer))
-    packed, said = gzip.compress(layer, 1, mtime=0), json.dumps(config).encode()
-    for each in base["layers"]:
-        found = answer("POST", f"gcc/blobs/uploads/?mount={each['digest']}&from=library/debian")
-        assert found.status_code == 201, "the layer is there already"
-    for blob in (packed, said):
-        place = answer("POST", "gcc/blobs/uploads/").headers["Location"]
-        at = place if place.startswith("http") else f"{REGISTRY}{place}"
-        put = requests.put(f"{at}&digest={digest(blob)}", data=blob, timeout=60)
-        assert put.status_code == 201, put.text
-    base["config"] |= {"digest": digest(said), "size": len(said)}
-    kind = base["layers"][0]["mediaType"]
-    base["layers"].append({"mediaType": kind, "digest": digest(packed), "size": len(packed)})
-    headers = {"Content-Type": base.get("mediaType", MANIFEST)}
-    put = answer("PUT", "gcc/manifests/7.3.0", data=json.dumps(base).encode(), headers=headers)
-    assert put.status_code == 201, put.text
-
-
-def answer(method: str, path: str, **more: Any) -> requests.Response:
-    found = requests.request(method, f"{REGISTRY}/v2/library/{path}", timeout=60, **more)
-    found.raise_for_status()
-    return found
-
-
-def digest(content: bytes) -> str:
-    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+    push("gcc", "7.3.0", compiler(tmp_path))
 
 
 def compiler(folder: Path) -> bytes:

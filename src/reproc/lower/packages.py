@@ -113,16 +113,31 @@ def install_wheels(
     wheels = [wheel for wheel in locked.wheels if is_built(wheel)]
     listed = "".join(f"{pinned(wheel)}\n" for wheel in wheels)
     directory = f"{MOUNT}/wheels/{locked.name}"
-    make = f"{locked.interpreter} -m venv {locked.prefix}"
+    make = new_environment(locked.interpreter, locked.prefix)
     if not wheels:
-        return (Run(title, (make,), origin=origin),)
+        return (Run(title, make, origin=origin),)
     pip = f"{locked.prefix}/bin/pip"
     install = f"{pip} install {PIP} --no-deps --no-index --find-links {directory} --require-hashes -r {requirements}"
     write = WriteFile(f"Python packages of {locked.prefix}", requirements, listed, 0o644, origin)
     if shape is Shape.VENDORED:
-        return (write, Run(title, (make, install), mounts=(f"wheels/{locked.name}",), origin=origin))
-    lines = (make, *download(pip, locked.index, directory, requirements), install, f"rm -rf {MOUNT}/wheels")
+        return (write, Run(title, (*make, install), mounts=(f"wheels/{locked.name}",), origin=origin))
+    lines = (*make, *download(pip, locked.index, directory, requirements), install, f"rm -rf {MOUNT}/wheels")
     return (write, Run(title, lines, network=True, settings=(PIP_SETTINGS,), origin=origin))
+
+
+def new_environment(interpreter: str, place: str) -> tuple[str, ...]:
+    """Makes a virtual environment with nothing but pip in it, the same files every time.
+
+    Before 3.11 compiled code has sets in the order of their hashes (github.com/python/cpython/issues/81777); and
+    `venv` calls ensurepip so that this does not see PYTHONHASHSEED.
+    """
+    if tuple(map(int, interpreter.removeprefix("python").split("."))) >= (3, 11):
+        return (f"{interpreter} -m venv {place}",)
+    return (
+        "export PYTHONHASHSEED=0",
+        f"{interpreter} -m venv --without-pip {place}",
+        f"{place}/bin/python -m ensurepip --upgrade --default-pip",
+    )
 
 
 def is_built(wheel: Wheel) -> bool:
@@ -173,7 +188,7 @@ def install_floating_python(request: PythonRequest, origin: Span | None) -> tupl
         origin,
     )
     commands = (
-        f"{request.interpreter} -m venv {request.prefix}",
+        *new_environment(request.interpreter, request.prefix),
         _with_settings(),
         f"{request.prefix}/bin/pip install {PIP} {index_option(request.index)}--only-binary :all: -r {requirements}",
     )

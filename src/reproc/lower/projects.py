@@ -12,7 +12,7 @@ from reproc.check.tools import default_tools
 from reproc.graph import MOUNT, Run, Step
 from reproc.lock.model import BuildTools, PythonEnvironment
 from reproc.lower.environment import TOOLS
-from reproc.lower.packages import PIP, PIP_SETTINGS, download, is_built, pinned
+from reproc.lower.packages import PIP, PIP_SETTINGS, download, is_built, new_environment, pinned
 from reproc.lower.plan import Shape
 from reproc.lower.work import Work
 from reproc.source import Span
@@ -34,7 +34,7 @@ def _project(work: Work, environment: PythonEnvironment, tools: BuildTools) -> R
     folder = f"build-wheels/{environment.name}/{tools.project.replace(' ', '.')}"
     wheels, names = f"{MOUNT}/{folder}", [pinned(wheel) for wheel in tools.wheels]
     standalone = work.shape is Shape.STANDALONE
-    lines = [f"{environment.interpreter} -m venv {_PLACE}/tools"]
+    lines = [*new_environment(environment.interpreter, f"{_PLACE}/tools")]
     if names:
         if standalone:
             lines += _fetched(environment, names, wheels, "--only-binary :all:")
