@@ -70,3 +70,20 @@ def test_a_terminal_gets_it_laid_out() -> None:
     assert process.wait(30) == 0
     assert b"\x1b[" in said
     assert b"E0201" in said and b"# E0201" not in said
+
+
+@pytest.mark.parametrize("name", ["python", "r", "cuda", "gcc"])
+def test_ways(reproc: Reproc, name: str) -> None:
+    words = ("toolchain", name, "4.1", "on", "debian", "bookworm")
+    done = reproc("explain", *words)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = [line for line in done.stdout.splitlines() if line[:2] in ("* ", "- ")]
+    told = json.loads(reproc("explain", "--json", *words).stdout)
+    assert [line.split()[1] for line in lines] == [each["provider"] for each in told]
+    assert "Nothing provides" in done.stdout
+
+
+def test_ways_to_what_is_no_tool_chain(reproc: Reproc) -> None:
+    done = reproc("explain", "toolchain", "cobol", "1", "on", "debian", "bookworm")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "cuda, gcc, gfortran" in done.stderr and "python, r, rust" in done.stderr

@@ -96,6 +96,21 @@ def told(asked: PythonRequest, site: Site, store: Store) -> list[tuple[str, str,
     return [(d.code.name, d.message, d.help or "") for d in caught.value.diagnostics]
 
 
+@pytest.mark.parametrize(
+    ("python", "tag"), [("3.6", "cp36-cp36m"), ("3.7", "cp37-cp37m"), ("3.8", "cp38-cp38")]
+)
+def test_wheels_of_an_old_python(python: str, tag: str, index: Server, site: Site, store: Store) -> None:
+    """Before 3.8 the name of its ABI ends with an m, and no wheel has it without."""
+    tags = ("cp36-cp36", "cp36-cp36m", "cp37-cp37", "cp37-cp37m", "cp38-cp38", "cp38-cp38m")
+    files = {
+        f"old-1.0-{each}-manylinux_2_17_x86_64.whl": wheel("old", "1.0") + each.encode() for each in tags
+    }
+    publish(index, "old", files)
+    asked = replace(request("old"), version=python, interpreter=f"python{python}")
+    (found,) = lock(asked, site, store).wheels
+    assert found.filename == f"old-1.0-{tag}-manylinux_2_17_x86_64.whl"
+
+
 def test_closure_with_one_wheel_each(index: Server, site: Site, store: Store) -> None:
     found = lock(request("pure"), site, store)
     assert [w.filename for w in found.wheels] == [

@@ -113,7 +113,9 @@ class Python(Block):
     )
     index: Item | None = once("index", l.LOCATED_URL, "the package index")
     provider: str | None = once(
-        "provider", l.choice("distro", "image", "archive"), "where the interpreter comes from"
+        "provider",
+        l.choice("distro", "image", "archive"),
+        "where the interpreter comes from; `image`: the base image holds it",
     )
     venv: str | None = once("venv", l.PATH, "where it lies; /opt/venv or /opt/venv-NAME if not given")
     binary: tuple[Item, ...] = many(
