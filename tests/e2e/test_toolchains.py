@@ -289,6 +289,47 @@ def test_java_is_the_same_in_both_engines(tmp_path: Path, reproc: Reproc) -> Non
     assert report["targets"][0]["same_tree"]
 
 
+GO = """
+reproc 1
+base debian bookworm { from bootstrap }
+
+toolchain go 1.19
+code x { local "src" }
+build x { using go 1.19; in /opt/src/x; run "go build -o /usr/local/bin/x hello.go" }
+
+test "it runs" { run "x"; expect stdout equals "go1.19.8" }
+test "nothing else is left" { run "! ls -d /root/.cache /root/.config" }
+"""
+
+
+def test_go_is_the_same_in_both_engines(tmp_path: Path, reproc: Reproc) -> None:
+    """Each has built it at another time, which the cache of builds would tell.
+
+    Clang, CMake, MPICH and Rust leave nothing of that kind.
+    """
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src/hello.go").write_text(SOURCES["hello.go"])
+    (tmp_path / "repro.spec").write_text(GO.lstrip())
+    report = verified(tmp_path, reproc)
+    assert report["summary"] == {"passed": 4, "failed": 0, "skipped": 0, "flaky": 0}
+    assert report["targets"][0]["same_tree"]
+
+
+LOST = """
+reproc 1
+base debian bookworm { from bootstrap }
+build lost { in /opt; run "mkdir /opt/made"; keep /opt/made /opt/lost }
+"""
+
+
+def test_a_kept_path_that_nothing_made_ends_the_build(tmp_path: Path, reproc: Reproc) -> None:
+    (tmp_path / "repro.spec").write_text(LOST.lstrip())
+    report = verified(tmp_path, reproc, expected=1)
+    (said,) = report["diagnostics"]
+    assert said["code"] == "E0522"
+    assert said["message"] == "`/opt/lost` is to be kept, and no command of the build has made it"
+
+
 BAD = """
 reproc 1
 base debian bookworm { from bootstrap }

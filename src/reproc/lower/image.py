@@ -12,7 +12,7 @@ from reproc.check.tools import tools_in_image, tools_of
 from reproc.graph import App, FromStage, Run, Runtime, SetEnv, Stage, Step, Variable
 from reproc.lock.model import ImageBase
 from reproc.lock.requests import PYTHON, SYSTEM, TOOLS
-from reproc.lower import java, packages
+from reproc.lower import go, java, packages
 from reproc.lower.apps import activation, activation_files, app_files
 from reproc.lower.builds import kept, scripts
 from reproc.lower.environment import apply, changed, environment_origin, image_path
@@ -82,6 +82,8 @@ def _builds(work: Work, environment: dict[str, str]) -> list[Step]:
     layers = work.plan.locked.apt if work.plan.locked else ()
     if steps and any(java.is_there(layers, name) for name in (SYSTEM, PYTHON, TOOLS)):
         steps.append(Run("what Java leaves behind", (java.FORGET,), origin=steps[-1].origin))
+    if go.runs_in_image(work.target):
+        steps.append(Run("what Go leaves behind", go.FORGET, origin=steps[-1].origin))
     return steps
 
 
