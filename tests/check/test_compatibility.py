@@ -56,7 +56,7 @@ def packaged() -> Iterator[tuple[str, str, str, str]]:
                     yield distribution, base, release, version
 
 
-@pytest.mark.parametrize(("distribution", "base", "release", "version"), packaged())
+@pytest.mark.parametrize(("distribution", "base", "release", "version"), list(packaged()))
 def test_packages_of_gcc(distribution: str, base: str, release: str, version: str, folder: Folder) -> None:
     """They stand on a base whose libc is as new as their release's; otherwise each remedy works."""
     libc = {each: number(row) for each, row in FACTS["libc"][distribution].items()}
