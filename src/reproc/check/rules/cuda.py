@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from reproc.catalog import Release
 from reproc.catalog import cuda as catalog
+from reproc.catalog.environments import instead
 from reproc.check.checked import Target
 from reproc.check.tools import found_on, tools_of
 from reproc.diagnostics import Diagnostic, Label, error
@@ -18,7 +20,7 @@ def check(target: Target, folder: Folder) -> Iterator[Diagnostic]:
     if cuda is None:
         return
     held = target.base.kind in ("image", "archive")
-    yield from _obtainable(cuda, held)
+    yield from _obtainable(cuda, held, target.release)
     toolkit = catalog.toolkit(cuda.version)
     if toolkit is None:
         yield from _unknown(cuda)
@@ -31,7 +33,7 @@ def check(target: Target, folder: Folder) -> Iterator[Diagnostic]:
         yield from _compilers(target, cuda, toolkit)
 
 
-def _obtainable(cuda: Cuda, held: bool) -> Iterator[Diagnostic]:
+def _obtainable(cuda: Cuda, held: bool, release: Release | None) -> Iterator[Diagnostic]:
     """CUDA comes with an image or, as far as the spec says, not at all: installing it is for a later version."""
     if cuda.provider in ("pypi", "distro") or (cuda.provider == "image" and not held):
         what = f"`provider {cuda.provider}`"
@@ -39,7 +41,8 @@ def _obtainable(cuda: Cuda, held: bool) -> Iterator[Diagnostic]:
         what = "`components`"
     else:
         return
-    yield error(codes.CUDA_LATER, cuda.origin, what=what, version=cuda.version)
+    image = instead("cuda", cuda.version, release)
+    yield error(codes.CUDA_LATER, cuda.origin, what=what, image=image)
 
 
 def _unknown(cuda: Cuda) -> Iterator[Diagnostic]:

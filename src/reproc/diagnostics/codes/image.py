@@ -110,7 +110,10 @@ CUDA_LATER = Code(
     "cuda-not-supported-yet",
     "{what} is not supported yet on this base",
     label="this version cannot install CUDA",
-    help=('take an image that holds it: `base image "nvidia/cuda:{version}.0-devel-ubuntu22.04"`',),
+    help=(
+        "take an image that holds it: `{image}`",
+        'take an image that holds it as the base: `base image "docker.io/nvidia/cuda:…"`',
+    ),
 )
 UNKNOWN_CUDA = Code(
     "E0395",
