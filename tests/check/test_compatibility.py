@@ -120,6 +120,23 @@ def test_python_of_a_base(distribution: str, base: str, version: str, folder: Fo
         assert not told(f"base {each[0]} {each[1]}\npython {version}\n", folder)
 
 
+# the platform
+
+
+@pytest.mark.parametrize(("version", "made"), [("4.4", False), ("4.7", False), ("4.8", True), ("4.9", True)])
+def test_what_was_made_before_the_platform(version: str, made: bool, folder: Folder) -> None:
+    spec = "base debian bookworm\nplatform linux/{}\ntoolchain gcc {}\n"
+    assert not told(spec.format("amd64", version), folder)
+    found = told(spec.format("arm64", version), folder)
+    if made:
+        assert not found
+        return
+    message, remedy = reason(found, "E0365")
+    assert message.endswith("is of debian wheezy, which was not made for linux/arm64")
+    assert remedy == "the nearest that has some is `gcc 4.8.4`"
+    assert not told(spec.format("arm64", "4.8.4"), folder)
+
+
 # CUDA
 
 

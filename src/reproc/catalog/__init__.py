@@ -28,6 +28,12 @@ class Release:
     """The version of its `r-base-core`; empty where that is not known."""
     snapshot: str | None = None
     """For one that has left the archive: the moment of its last state, which the snapshot service keeps."""
+    platforms: tuple[str, ...] = ()
+    """Those that it was made for, where these are not all."""
+
+    def made_for(self, platform: str) -> bool:
+        """Whether it has packages for a platform."""
+        return not self.platforms or platform in self.platforms
 
 
 @record
@@ -126,6 +132,7 @@ def every_release(distribution: str) -> tuple[Release, ...]:
             row.get("image", ""),
             row.get("r", ""),
             row.get("snapshot"),
+            tuple(row.get("platforms", ())),
         )
         for codename, row in rows.items()
     )

@@ -32,6 +32,7 @@ def check(target: Target, folder: Folder) -> Iterator[Diagnostic]:
             yield from _plain(tool)
             for release, where in _grounds(target, tool).items():
                 yield from _provided(tool, release, where)
+                yield from _made_for(tool, release, target.platform)
         for language in tool.covers if tool.default else ():
             if language in defaults:
                 yield error(
@@ -156,6 +157,27 @@ def _provided(tool: Toolchain, release: catalog.Release, on: Span | None) -> Ite
             other=f"base {other.release.distribution}" if other else None,
             codename=other.release.codename if other else None,
         )
+
+
+def _made_for(tool: Toolchain, release: catalog.Release, platform: str) -> Iterator[Diagnostic]:
+    """A release whose packages are to stand beside the base's was made for the target's platform, too."""
+    found = found_on(tool, release)
+    older = {each.codename: each for each in catalog.every_release(release.distribution)}
+    if found is None or found.release is None or older[found.release].made_for(platform):
+        return
+    offers = catalog.toolchain_offers(found.name, release)
+    others = [each.version for each in offers if each.fits and each.release.made_for(platform)]
+    yield error(
+        codes.TOOLCHAIN_PLATFORM,
+        tool.origin,
+        name=found.name,
+        version=found.version,
+        release=f"{release.distribution} {found.release}",
+        platform=platform,
+        nearest=f"{found.name} {closest}"
+        if (closest := next(iter(nearest(found.version, others, 1)), ""))
+        else None,
+    )
 
 
 def _listed(way: Way) -> str:

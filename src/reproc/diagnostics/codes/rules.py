@@ -185,6 +185,13 @@ NO_RECIPE = Code(
     label="its source would be fetched for nothing",
     help=("reproc compiles {known}; of others take a binary archive, or compile the code in a `build`",),
 )
+TOOLCHAIN_PLATFORM = Code(
+    "E0365",
+    "toolchain-platform",
+    "`{name} {version}` is of {release}, which was not made for {platform}",
+    label="no packages for this platform",
+    help=("the nearest that has some is `{nearest}`", "choose `platform linux/amd64`"),
+)
 PROVIDER_DISAGREES = Code(
     "E0329",
     "two-providers",
