@@ -259,7 +259,7 @@ def test_both_shapes_in_both_engines_are_one_tree(
     tmp_path: Path, channel: str, service: Snapshots, reproc: Reproc
 ) -> None:
     """The whole of it stays in the image, so that all of it is compared."""
-    project = written(tmp_path / "shapes", AT_RUN)
+    project = written(tmp_path / "channel-shapes", AT_RUN)
     where = {"REPROC_MIRROR_CONDA_FORGE": channel, **service.environment()}
     locked = reproc("lock", project, env=where)
     assert locked.returncode == 0, locked.stderr
@@ -280,7 +280,7 @@ def trees(project: Path) -> dict[str, Tree]:
     """The trees of the images that were built last."""
     archive = project.parent / "image.tar"
     with archive.open("wb") as file:
-        subprocess.run(["docker", "save", "reproc/shapes:default"], stdout=file, check=True)
+        subprocess.run(["docker", "save", "reproc/channel-shapes:default"], stdout=file, check=True)
     return {
         "docker": tree_of_archive(archive),
         "singularity": tree_of_sif(project / ".reproc/sif/default.sif"),
