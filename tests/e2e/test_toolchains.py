@@ -298,7 +298,7 @@ code x { local "src" }
 build x { using go 1.19; in /opt/src/x; run "go build -o /usr/local/bin/x hello.go" }
 
 test "it runs" { run "x"; expect stdout equals "go1.19.8" }
-test "nothing else is left" { run "! ls -d /root/.cache /root/.config" }
+test "nothing else is left" { run "! ls -d /opt/reproc/go ~/.cache ~/.config" }
 """
 
 

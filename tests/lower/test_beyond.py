@@ -159,7 +159,7 @@ def test_submodules_are_commits_of_their_own(lowered: Lower, words: str) -> None
     assert found == ([main, *inner] if words else [main])
     recipe = rendered(graph, "docker")
     one = "1" * 40
-    assert f"ADD --chmod=u=rwX,go=rX https://example.org/m.git?commit={one}&submodules=false /m/\n" in recipe
+    assert f"ADD https://example.org/m.git?commit={one}&submodules=false /\n" in recipe
 
 
 def test_what_belongs_to_code_is_known_to_a_lock(lowered: Lower, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from reproc import model
 from reproc.check.tools import tools_of
 from reproc.graph import CopyKept, FromStage, Script, SetEnv, Stage, Step
+from reproc.lower import go
 from reproc.lower.apps import shell_text
 from reproc.lower.environment import TOOLS as TOOLS_DIRECTORY
 from reproc.lower.environment import apply, changed, environment_origin
@@ -60,6 +61,7 @@ def scripts(work: Work, build: model.Build, seen: dict[str, str]) -> list[Step]:
     for tool in tools:
         own |= {name: f"{TOOLS_DIRECTORY}/{tool.key}/{command}" for name, command in tool.variables}
         own[f"{tool.name.upper()}_HOME"] = home(tool, target.platform)
+        own |= go.PLACES if tool.name == "go" else {}
     own = apply(target.environment, ("build",), own)
     own = apply(build.env.entries if build.env else (), ("both", "build"), own)
     own = with_flags(target, build, tools, own)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from reproc.check.checked import Target
 from reproc.check.tools import tools_of
 
-# `go help cache`; since 1.23 counters, by the week, too (go.dev/doc/telemetry)
-FORGET = (
-    "rm -rf /root/.cache/go-build /root/.config/go/telemetry",
-    "for folder in /root/.config/go /root/.config /root/.cache; do",
-    '    rmdir "$folder" 2> /dev/null || :  # others may have something there',
-    "done",
-)
+_PLACE = "/opt/reproc/go"
+PLACES = {"GOCACHE": f"{_PLACE}/cache", "XDG_CONFIG_HOME": f"{_PLACE}/config"}
+"""Where Go keeps its cache (`go help cache`) and, since 1.23, counters by the week (go.dev/doc/telemetry).
+
+By itself it would use the home folder, which in an Apptainer build may be that of whoever builds.
+"""
+FORGET = (f"rm -rf {_PLACE}",)
 
 
 def runs_in_image(target: Target) -> bool:
