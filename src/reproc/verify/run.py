@@ -106,14 +106,13 @@ class _Run:
         return tuple(reports)
 
     def _one_by_one(self, plan: TargetPlan, engines: Sequence[Engine]) -> TargetReport:
-        """The target; the files of what one engine has built are read while the next one builds."""
+        """The target; the files of what an engine has built are read while something else is done."""
         rows: list[EngineReport] = []
         with closing(_Trees()) as trees:
-            for number, engine in enumerate(engines, 1):
+            for engine in engines:
                 rows.append(self.rows.row(plan, engine))
-                build = rows[-1].build
-                last = number == len(engines) or not self.rows.options.test
-                if not last and build is not None and build.image is not None and build.since is None:
+                build, compared = rows[-1].build, len(engines) > 1 and self.rows.options.test
+                if compared and build is not None and build.image is not None and build.since is None:
                     trees.begin(Side(engine, build.image, engine.name))
             return self._target(plan, rows, engines, trees)
 
@@ -145,14 +144,14 @@ class _Run:
         """The target with all that is found out of its images side by side, and with their packages."""
         path = self.rows.workspace.proven / f"{plan.name}.json"
         known = proofs.Proofs(path, self.rows.started, believed=self.rows.options.cache)
-        report = self._compared(plan, rows, engines, known, trees)
-        if not self.rows.options.test or self.rows.tally.stopped:
-            return report
-        for engine, row in zip(engines, rows, strict=True):
-            if row.build is not None and row.build.image is not None:
-                image = row.build.image, row.build.digest
-                return replace(report, packages=self.rows.packages(plan, engine, *image, known))
-        return report
+        packages = None
+        if self.rows.options.test and not self.rows.tally.stopped:
+            for engine, row in zip(engines, rows, strict=True):
+                if row.build is not None and row.build.image is not None:
+                    image = row.build.image, row.build.digest
+                    packages = self.rows.packages(plan, engine, *image, known)
+                    break
+        return replace(self._compared(plan, rows, engines, known, trees), packages=packages)
 
     def _compared(
         self,

@@ -143,6 +143,7 @@ class Containers:
                 ]
                 prepared = image
                 if changed:
+                    self._sweep()
                     api.put_archive(container, "/", _archive(changed))
                     changes = [f"LABEL {LABEL}={self._run_id}"]
                     prepared = api.commit(container, changes=changes)["Id"]
@@ -378,20 +379,25 @@ class Containers:
     # leaving
 
     def clean(self) -> None:
-        """Removes containers and helper images of this run, and of runs that died."""
+        """Removes containers of this run and of runs that died, and this run's helper images."""
         api: Any = self._client.api
         with suppress(Lost, Refused), translated():
             for each in api.containers(all=True, filters={"label": LABEL}):
-                if self._ours(each.get("Labels")):
+                value = each["Labels"][LABEL]
+                if value == self._run_id or is_dead(value):
                     self._remove_container(each["Id"])
-            for each in api.images(all=True, filters={"label": LABEL}):
-                if self._ours(each.get("Labels")):
-                    api.remove_image(each["Id"], force=True)
+            for image, prepared in self._prepared.items():
+                if prepared != image:
+                    api.remove_image(prepared, force=True)
         self._prepared.clear()
 
-    def _ours(self, labels: dict[str, str] | None) -> bool:
-        value = (labels or {}).get(LABEL, "")
-        return value == self._run_id or is_dead(value)
+    def _sweep(self) -> None:
+        """Removes helper images of runs that died; listing images takes an engine half a second."""
+        api: Any = self._client.api
+        for each in api.images(all=True, filters={"label": LABEL}) if not self._prepared else ():
+            if is_dead(each["Labels"][LABEL]):
+                with suppress(Lost, Refused), translated():  # another run may have been faster
+                    api.remove_image(each["Id"], force=True)
 
 
 class _Reader(threading.Thread):
