@@ -15,5 +15,5 @@ status=0
 # Each of the many runs of `reproc` would compile the modules for itself where PYTHONDONTWRITEBYTECODE is set.
 python -m compileall -q src grammar backends
 # Whole files side by side: what a file builds once, its tests share.
-pytest --numprocesses "${JOBS:-2}" --dist loadfile --no-loadscope-reorder "$@" || status=1
+pytest --numprocesses "${JOBS:-2}" --dist loadfile --no-loadscope-reorder --durations 25 "$@" || status=1
 exit $status
