@@ -15,12 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from projects import trees, written
 from standin import Snapshots
 
 from reproc.lock.archives import Site
 from reproc.lock.net import Client
-from reproc.verify.layers import tree_of_archive
-from reproc.verify.squashfs import tree_of_sif
 from reproc.verify.tree import Tree, compare
 
 from ..lock.conda_channel import BUILT_AT, Channel, File
@@ -218,14 +217,6 @@ def where(whole: Path) -> bytes:
     return (whole / "where").read_bytes()
 
 
-def written(folder: Path, spec: str) -> Path:
-    (folder / "src").mkdir(parents=True)
-    for name, text in SOURCES.items():
-        (folder / "src" / name).write_text(text)
-    (folder / "repro.spec").write_text(spec.lstrip())
-    return folder
-
-
 def verified(project: Path, reproc: Reproc, *options: str, env: dict[str, str]) -> dict[str, Any]:
     everywhere = {**env, "REPROC_REQUIRE_ENGINES": "docker,singularity"}
     done = reproc("verify", *options, project, env=everywhere, timeout=1200)
@@ -237,7 +228,7 @@ def verified(project: Path, reproc: Reproc, *options: str, env: dict[str, str]) 
 
 def test_programs_of_every_language_run_without_it(tmp_path: Path, channel: str, reproc: Reproc) -> None:
     where = {"REPROC_MIRROR_CONDA_FORGE": channel}
-    project = written(tmp_path / "conda", SPEC)
+    project = written(tmp_path / "conda", SPEC, SOURCES)
     locked = reproc("lock", project, env=where)
     assert locked.returncode == 0, locked.stderr
     assert "(unchanged)" in reproc("lock", project, env=where).stdout
@@ -259,7 +250,7 @@ def test_both_shapes_in_both_engines_are_one_tree(
     tmp_path: Path, channel: str, service: Snapshots, reproc: Reproc
 ) -> None:
     """The whole of it stays in the image, so that all of it is compared."""
-    project = written(tmp_path / "channel-shapes", AT_RUN)
+    project = written(tmp_path / "channel-shapes", AT_RUN, SOURCES)
     where = {"REPROC_MIRROR_CONDA_FORGE": channel, **service.environment()}
     locked = reproc("lock", project, env=where)
     assert locked.returncode == 0, locked.stderr
@@ -274,14 +265,3 @@ def test_both_shapes_in_both_engines_are_one_tree(
     assert reproc("compile", project).returncode == 0
     recipe = (project / "containers/default/Dockerfile").read_text(encoding="utf-8")
     assert channel not in recipe and "linux-64/gcc_impl_linux-64-9.3.0-h0_0.conda" in recipe
-
-
-def trees(project: Path) -> dict[str, Tree]:
-    """The trees of the images that were built last."""
-    archive = project.parent / "image.tar"
-    with archive.open("wb") as file:
-        subprocess.run(["docker", "save", "reproc/channel-shapes:default"], stdout=file, check=True)
-    return {
-        "docker": tree_of_archive(archive),
-        "singularity": tree_of_sif(project / ".reproc/sif/default.sif"),
-    }

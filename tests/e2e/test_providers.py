@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from projects import written
 from pushed import REGISTRY, push
 from standin import Snapshots
 
@@ -123,14 +124,6 @@ def compiler(folder: Path) -> bytes:
     return out.getvalue()
 
 
-def written(folder: Path, spec: str) -> Path:
-    (folder / "src").mkdir(parents=True)
-    for name, text in SOURCES.items():
-        (folder / "src" / name).write_text(text)
-    (folder / "repro.spec").write_text(spec.lstrip())
-    return folder
-
-
 def verified(project: Path, reproc: Reproc, *options: str, env: dict[str, str]) -> dict[str, Any]:
     done = reproc("verify", *options, project, env=env, timeout=1200)
     assert done.returncode == 0, done.stderr[-4000:] + done.stdout
@@ -140,7 +133,7 @@ def verified(project: Path, reproc: Reproc, *options: str, env: dict[str, str]) 
 
 def test_vendored_in_both_engines(tmp_path: Path, address: str, registry: None, reproc: Reproc) -> None:
     where = {"REPROC_MIRROR_DOCKER": REGISTRY, "REPROC_MIRROR_GITHUB_COM": address}
-    project = written(tmp_path / "providers", SPEC + COMPILED)
+    project = written(tmp_path / "providers", SPEC + COMPILED, SOURCES)
     locked = reproc("lock", project, env=where)
     assert locked.returncode == 0, locked.stderr
     assert "(unchanged)" in reproc("lock", project, env=where).stdout
@@ -161,7 +154,7 @@ def test_a_standalone_recipe_takes_it_out_of_the_image(
     tmp_path: Path, registry: None, service: Snapshots, reproc: Reproc
 ) -> None:
     """The daemon's own mirror of docker.io is the same registry."""
-    project = written(tmp_path / "standalone", SPEC)
+    project = written(tmp_path / "standalone", SPEC, SOURCES)
     environment = {"REPROC_MIRROR_DOCKER": REGISTRY, **service.environment()}
     done = reproc("lock", project, env=environment)
     assert done.returncode == 0, done.stderr

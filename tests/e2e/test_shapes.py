@@ -14,10 +14,9 @@ from itertools import combinations
 from pathlib import Path
 
 import pytest
+from projects import trees
 from standin import Snapshots
 
-from reproc.verify.layers import tree_of_archive
-from reproc.verify.squashfs import tree_of_sif
 from reproc.verify.tree import Tree, compare
 
 pytestmark = [pytest.mark.network, pytest.mark.slow]
@@ -67,17 +66,6 @@ def project(tmp_path: Path) -> Path:
     (folder / "table.csv").write_text("1,2\n")
     (folder / "repro.spec").write_text(SPEC.lstrip())
     return folder
-
-
-def trees(project: Path) -> dict[str, Tree]:
-    """The trees of the images that were built last."""
-    archive = project.parent / "image.tar"
-    with archive.open("wb") as file:
-        subprocess.run(["docker", "save", "reproc/shapes:default"], stdout=file, check=True)
-    return {
-        "docker": tree_of_archive(archive),
-        "singularity": tree_of_sif(project / ".reproc/sif/default.sif"),
-    }
 
 
 @pytest.mark.engines("docker", "singularity")

@@ -23,7 +23,6 @@ def environment_ways(name: str, version: str, base: Release) -> tuple[Way, ...]:
     return (
         _packaged(name, version, base),
         _imaged(name, version, base),
-        *_conda(name, version),
         *_further(name, version),
     )
 
@@ -72,12 +71,6 @@ def _imaged(name: str, version: str, base: Release) -> Way:
     else:
         use = _USES[name].format(version=".".join(map(str, _minor(found.version))))
     return Way("image", found.version, what, False, f"take it as the base, `{found.statement}`; {use}")
-
-
-def _conda(name: str, version: str) -> Iterator[Way]:
-    for full in catalog.table("conda.toml").get(name, {}).get("versions", ()):
-        if catalog.names_version(full, version):
-            yield Way("conda", full, f"{name} {full} of conda-forge", False, _LATER)
 
 
 def _further(name: str, version: str) -> Iterator[Way]:

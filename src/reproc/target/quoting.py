@@ -99,10 +99,10 @@ def writes(path: str, text: str, *, in_def: bool) -> list[str]:
 
 def readable(text: str, *, in_def: bool) -> bool:
     """Whether the text may stand in a recipe as it is, in a heredoc."""
-    return heredoc_holds(text) and (not in_def or def_holds(text))
+    return _heredoc_holds(text) and (not in_def or def_holds(text))
 
 
-def heredoc_holds(text: str) -> bool:
+def _heredoc_holds(text: str) -> bool:
     """Whether a heredoc can hold the text: it ends in a newline, or is empty, and has no overlong line."""
     if text and not text.endswith("\n"):
         return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -69,8 +70,7 @@ def _unpacked(source: Source, store: Store, stack: ExitStack) -> Iterator[tar.Me
         if re.fullmatch(r"(?:pkg|info)-[^/]+\.tar\.zst", part.entry.path) and part.open is not None:
             inner = stack.enter_context(store.temporary())
             with part.open() as content, inner.open("wb") as out:
-                while chunk := content.read(1 << 20):
-                    out.write(chunk)
+                shutil.copyfileobj(content, out, 1 << 20)
             within = Source(inner, f"{source.name}, {part.entry.path}", source.origin, source.limits)
             found, _ = stack.enter_context(unpacked(within, "tar.zst", 0, store, empty=True))
             yield from found
