@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+import multiprocessing
 import os
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import CancelledError
 from pathlib import Path
 from types import ModuleType
 
@@ -222,6 +224,18 @@ def test_facts_are_kept_by_digest(compiled: Compile, tmp_path: Path, monkeypatch
         if kept.is_file():
             kept.write_text("{}")
     assert facts_of([File("/a", path), File("/b", path)], cache, 1) == first
+
+
+def test_reading_ends_when_nobody_waits(compiled: Compile, tmp_path: Path) -> None:
+    content = compiled("int main(void) { return 0; }\n", "-static").read_bytes()
+    files = []
+    for number in range(8):
+        path = tmp_path / f"{number}.so"
+        path.write_bytes(content + bytes([number]))
+        files.append(File(f"/{number}.so", path))
+    with pytest.raises(CancelledError):
+        facts_of(files, None, 2, lambda: False)
+    assert multiprocessing.active_children() == []
 
 
 @pytest.fixture(scope="session")

@@ -6,9 +6,12 @@ import hashlib
 import json
 import multiprocessing
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+import signal
+import threading
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import CancelledError, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from contextlib import suppress
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Protocol
 
@@ -19,6 +22,8 @@ from reproc.audit.producers import ARCHIVE
 from reproc.record import record, replace
 
 _LISTS = f"programs-{SCHEME}"
+_PAUSE = 0.2
+"""Seconds after which it is asked again whether the facts are still wanted."""
 _WORTH = 4 << 20
 """Bytes of files from which on more processes are worth their start."""
 
@@ -84,9 +89,15 @@ class Cache:
 
 
 def facts_of(
-    files: Iterable[File], cache: Cache | None = None, workers: int | None = None
+    files: Iterable[File],
+    cache: Cache | None = None,
+    workers: int | None = None,
+    wanted: Callable[[], bool] | None = None,
 ) -> list[tuple[File, Facts]]:
-    """The ELF files and static libraries among some files, with their digests, and what they say, in order."""
+    """The ELF files and static libraries among some files, with their digests, and what they say, in order.
+
+    Raises `CancelledError` soon after `wanted` has become false.
+    """
     found = [each for each in files if _may_say(each.copy)]
     workers = workers or os.cpu_count() or 1
     # sha256 lets other threads run
@@ -97,7 +108,7 @@ def facts_of(
         if facts := cache.get(digest):  # type: ignore[union-attr]
             known[digest] = facts
     left = {digest: each.copy for digest, each in zip(digests, found, strict=True) if digest not in known}
-    for digest, facts in zip(left, _read([*left.values()], workers), strict=True):
+    for digest, facts in zip(left, _read([*left.values()], workers, wanted), strict=True):
         known[digest] = facts
         if cache is not None:
             cache.put(digest, facts)
@@ -106,17 +117,38 @@ def facts_of(
     ]
 
 
-def _read(copies: Sequence[Path], workers: int) -> list[Facts]:
+def _read(copies: Sequence[Path], workers: int, wanted: Callable[[], bool] | None) -> list[Facts]:
     sizes = [copy.stat().st_size for copy in copies]
     if workers == 1 or sum(sizes) < _WORTH:
         return [_certainly(copy) for copy in copies]
     # the largest first, so that no process is left alone with one at the end
     order = sorted(range(len(copies)), key=lambda index: -sizes[index])
     # a fork would copy the locks of the threads that wait for engines
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-        results = pool.map(_certainly, [copies[index] for index in order])
-        by_place = dict(zip(order, results, strict=True))
-    return [by_place[index] for index in range(len(copies))]
+    context = multiprocessing.get_context("spawn")
+    theirs, ours = context.Pipe(duplex=False)
+    with theirs, ours, ProcessPoolExecutor(workers, context, _attend, (theirs,)) as pool:
+        results = {index: pool.submit(_certainly, copies[index]) for index in order}
+        left: Collection[Future[Facts]] = results.values()
+        try:
+            while left:
+                left = wait(left, _PAUSE).not_done
+                if wanted is not None and not wanted():
+                    raise CancelledError
+        except BaseException:
+            ours.close()
+            raise
+    return [results[index].result() for index in range(len(copies))]
+
+
+def _attend(caller: Connection) -> None:
+    """Has this process leave in the midst of its work when its caller has closed the connection, and only then."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def leave() -> None:
+        caller.poll(None)
+        os._exit(1)
+
+    threading.Thread(target=leave, daemon=True).start()
 
 
 def _certainly(copy: Path) -> Facts:

@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from reproc import model
 from reproc.audit import Cache
-from reproc.check import place_of_python
+from reproc.check import Target
 from reproc.diagnostics import Diagnostic, error
 from reproc.diagnostics.codes import verify as codes
 from reproc.lock.store import Store, default_root
 from reproc.progress import Progress
-from reproc.record import replace
+from reproc.record import record, replace
 from reproc.source import Span
 from reproc.verify import contract, proofs
+from reproc.verify.aside import Aside
 from reproc.verify.audits import audits
-from reproc.verify.audits.image import Image, Unreadable, below
+from reproc.verify.audits.image import Image, below
 from reproc.verify.circumstances import elsewhere
 from reproc.verify.emulation import Unsuited
 from reproc.verify.engines.base import BuildFailed, Built, CommandResult, Engine, Probe, RunFailed
 from reproc.verify.judge import judge
 from reproc.verify.look import Look, look, missed, seen
 from reproc.verify.machine import Machine, maker_of_gpus
-from reproc.verify.packages import packages
 from reproc.verify.plan import Options, Recipe, TargetPlan
 from reproc.verify.processors import Processors
 from reproc.verify.proofs import Proofs
@@ -34,7 +35,6 @@ from reproc.verify.report import (
     BuildReport,
     DifferenceReport,
     EngineReport,
-    Package,
     RebuildReport,
     Status,
     TestReport,
@@ -85,6 +85,20 @@ class Tally:
         self.broken = self.broken or other.broken
 
 
+@record
+class Begun:
+    """One target in one engine, built and tested, while its audits go on."""
+
+    build: BuildReport | None
+    finish: Callable[[], EngineReport]
+    """Waits for the audits; called once."""
+
+    def finished(self) -> Begun:
+        """The same when its audits have ended."""
+        row = self.finish()
+        return Begun(self.build, lambda: row)
+
+
 @dataclass
 class Rows:
     """What the rows of one run share."""
@@ -97,8 +111,8 @@ class Rows:
     """RFC 3339, UTC."""
     tally: Tally = field(default_factory=Tally)
 
-    def row(self, plan: TargetPlan, engine: Engine) -> EngineReport:
-        """What is found of a target in an engine."""
+    def begin(self, plan: TargetPlan, engine: Engine, aside: Aside) -> Begun:
+        """Builds and tests a target in an engine, and begins its audits."""
         probe = engine.probe()
         recipe = plan.recipes.get(engine.backend)
         skipped = self._why_not(probe, recipe, engine)
@@ -106,10 +120,12 @@ class Rows:
             missing = not probe.usable and engine.name in (*self.options.engines, *self.options.required)
             status = Status.FAILED if missing else Status.SKIPPED
             rows = tuple(TestReport(test.name, Status.SKIPPED, skipped) for test in self.tests(plan))
-            return EngineReport(engine.name, probe.version, status, skipped, None, rows)
+            report = EngineReport(engine.name, probe.version, status, skipped, None, rows)
+            return Begun(None, lambda: report)
         path = self.workspace.proven / f"{plan.name}-{engine.name}.json"
         known = Proofs(path, self.started, believed=self.options.cache)
-        return _Row(self, plan, engine, probe, recipe, known).report()
+        begun = _Row(self, plan, engine, probe, recipe, known, aside).begin()
+        return begun.finished() if self.options.fail_fast else begun
 
     def died(self, plan: TargetPlan, engine: Engine) -> EngineReport:
         """What is left to say of a target in an engine where the process that did the work was killed."""
@@ -125,29 +141,6 @@ class Rows:
         if recipe is None:
             return f"the target has no recipe for {engine.backend}"
         return "stopped after the first failure" if self.tally.stopped else None
-
-    def packages(
-        self, plan: TargetPlan, engine: Engine, image: str, digest: str | None, known: Proofs
-    ) -> tuple[Package, ...] | None:
-        """The packages that an image holds; None where it cannot be looked into, which is told."""
-        environments = [place_of_python(each) for each in plan.target.pythons] if plan.target else []
-        key = proofs.packages_key(digest or image, environments)
-        if (earlier := known.packages(key)) is not None:
-            return earlier
-        folder = self.workspace.temporary / f"packages-{secrets.token_hex(8)}"
-        folder.mkdir(parents=True)
-        try:
-            with self.progress.task(f"packages of {plan.name}"):
-                found = packages(Image(engine, image, plan.entry, folder), environments)
-        except Unreadable as failure:
-            doing = f"listing the packages of `{plan.name}`"
-            told = error(codes.ENGINE_FAILED, None, engine=engine.name, doing=doing, reason=failure)
-            self.tally.tell(told, lacking=True)
-            return None
-        finally:
-            remove_tree(folder)
-        known.add(key, found)
-        return found
 
     def tests(self, plan: TargetPlan) -> Iterator[model.Test]:
         """The tests of a target that were asked for."""
@@ -169,9 +162,10 @@ class _Row:
     probe: Probe
     recipe: Recipe
     known: Proofs
+    aside: Aside
     processors: Processors | None = None
 
-    def report(self) -> EngineReport:
+    def begin(self) -> Begun:
         key = proofs.image_key(self.recipe, self.probe)
         earlier = self.known.image(key)
         since = None
@@ -198,16 +192,22 @@ class _Row:
             tests = tuple(self.rows.tests(self.plan))
             rows = tuple(TestReport(test.name, Status.SKIPPED, "the image was not built") for test in tests)
             build = replace(build, status=Status.FAILED)
-            return EngineReport(name, version, Status.FAILED, built.diagnostic.message, build, rows)
+            failed = EngineReport(name, version, Status.FAILED, built.diagnostic.message, build, rows)
+            return Begun(build, lambda: failed)
         build = replace(build, image=built.image, digest=built.digest, notes=built.notes, size=built.size)
         recorded = self.known.recorded(proofs.recipe_key(self.recipe), built) if since is None else None
         build = replace(build, steps=built.steps, recorded=recorded)
         rows = tuple(self._tested(built))
-        audited = self._audited(built)
+        audits = self._auditing(built)
         again = self._rebuilt(built, key)
-        statuses = [*(each.status for each in rows), *(each.status for each in audited)]
-        status = Status.FAILED if Status.FAILED in statuses else Status.PASSED
-        return self._required(EngineReport(name, version, status, None, build, rows, audited, again))
+        row = EngineReport(name, version, Status.PASSED, None, build, rows, rebuild=again)
+        return Begun(build, partial(self._finished, row, audits))
+
+    def _finished(self, row: EngineReport, audits: Callable[[], tuple[AuditReport, ...]]) -> EngineReport:
+        row = replace(row, audits=audits())
+        if Status.FAILED in [*(each.status for each in row.tests), *(each.status for each in row.audits)]:
+            row = replace(row, status=Status.FAILED)
+        return self._required(row)
 
     def _required(self, row: EngineReport) -> EngineReport:
         """The row; says so if it reaches less than the level that was asked for."""
@@ -289,13 +289,21 @@ class _Row:
 
     # audits
 
-    def _audited(self, built: Built) -> tuple[AuditReport, ...]:
+    def _auditing(self, built: Built) -> Callable[[], tuple[AuditReport, ...]]:
+        """What waits for the audits of an image and tells what they find."""
         target = self.plan.target
         if target is None or not self.rows.options.test or self._stopped:
-            return ()
+            return lambda: ()
         key = proofs.audits_key(self.plan, built)
         if (earlier := self.known.audits(key)) is not None:
-            return earlier
+            return lambda: earlier
+        waiting = self.aside.begin(partial(self._audited, target, built))
+        if not self.rows.options.fail_fast:
+            return lambda: self._kept(key, waiting())
+        found = self._kept(key, waiting())
+        return lambda: found
+
+    def _audited(self, target: Target, built: Built) -> tuple[AuditReport, ...]:
         folder = self._folder("audit")
         folder.mkdir(parents=True)
         try:
@@ -308,10 +316,15 @@ class _Row:
                     built.digest,
                     Cache(store),
                     self.plan.compilers,
+                    self.aside.wanted,
                 )
-                found = tuple(self._told(each) for each in audits(target, image))
+                return tuple(audits(target, image))
         finally:
             remove_tree(folder)
+
+    def _kept(self, key: str, found: tuple[AuditReport, ...]) -> tuple[AuditReport, ...]:
+        """The audits, told and remembered."""
+        found = tuple(map(self._told, found))
         if not any(each.status is Status.FAILED for each in found):
             self.known.add(key, found)
         return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,6 +32,8 @@ class Image:
     """What is known of files and images from earlier."""
     compilers: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict)
     """By build, the compilers that were there and that it does not use; None where nobody knows."""
+    wanted: Callable[[], bool] | None = None
+    """Whether what is found is still waited for."""
     _copied: set[str] = field(default_factory=set)
     _programs: dict[str, Facts] = field(default_factory=dict)
     _read: set[str] = field(default_factory=set)
@@ -58,7 +60,9 @@ class Image:
         asked = _outermost(paths, self._read)
         left = [path for path in asked if not self._remembered(path)]
         if left:
-            found = facts_of((File(path, copy) for path, copy in self.files(left)), self.cache)
+            found = facts_of(
+                (File(path, copy) for path, copy in self.files(left)), self.cache, wanted=self.wanted
+            )
             self._programs |= {file.path: facts for file, facts in found}
             digests = {file.path: file.sha256 or "" for file, _ in found}
             for top in left if self.cache and self.digest else ():

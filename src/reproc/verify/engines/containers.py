@@ -9,11 +9,11 @@ import tarfile
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from reproc.diagnostics import Diagnostic, error
 from reproc.diagnostics.codes import verify as codes
@@ -95,6 +95,7 @@ class Containers:
         self._place = place
         self._tmpfs_owner = tmpfs_owner
         self._prepared: dict[str, str] = {}
+        self._left = False
 
     def alive(self) -> bool:
         """Whether the engine answers."""
@@ -182,9 +183,10 @@ class Containers:
                         except errors.NotFound:
                             continue
                         with tempfile.TemporaryFile() as spool:
-                            spool.writelines(chunks)
+                            self._drain(chunks, spool.writelines)
                             spool.seek(0)
-                            _unpack(spool, folder / path.lstrip("/"))
+                            with tarfile.open(fileobj=spool) as found:
+                                _unpack(found, self._meanwhile(found), folder / path.lstrip("/"))
                 finally:
                     self._remove_container(container)
         except (Lost, Refused) as failure:
@@ -242,7 +244,7 @@ class Containers:
             command, labels = ["/bin/sh"], {LABEL: self._run_id}
             container = api.create_container(image, command=command, entrypoint=[], labels=labels)["Id"]
             try:
-                return take(api.export(container))
+                return self._drain(api.export(container), take)
             finally:
                 self._remove_container(container)
 
@@ -378,6 +380,23 @@ class Containers:
 
     # leaving
 
+    def close(self) -> None:
+        """Ends what other threads still take out of images, and cleans up."""
+        self._left = True
+        self.clean()
+
+    def _drain(self, stream: Generator[bytes, None, None], take: Callable[[Iterable[bytes]], T]) -> T:
+        """What becomes of an engine's stream; an engine does not remove a container that it still has to show."""
+        with closing(stream):
+            return take(self._meanwhile(stream))
+
+    def _meanwhile(self, parts: Iterable[T]) -> Iterator[T]:
+        """The same until this is closed; then it raises Lost."""
+        for part in parts:
+            if self._left:
+                raise Lost("nobody waits for it any more")
+            yield part
+
     def clean(self) -> None:
         """Removes containers of this run and of runs that died, and this run's helper images."""
         api: Any = self._client.api
@@ -417,19 +436,18 @@ class _Reader(threading.Thread):
             self.failure = failure
 
 
-def _unpack(archive: IO[bytes], at: Path) -> None:
+def _unpack(archive: tarfile.TarFile, members: Iterable[tarfile.TarInfo], at: Path) -> None:
     """Writes the files of an archive that an engine made of one path; what would lie elsewhere is left out."""
-    with tarfile.open(fileobj=archive) as found:
-        for member in found:
-            # the first part of its name is the path's last
-            parts = member.name.split("/")[1:]
-            content = found.extractfile(member) if member.isreg() or member.islnk() else None
-            if content is None or ".." in parts:
-                continue
-            place = at.joinpath(*parts)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            with place.open("wb") as file:
-                shutil.copyfileobj(content, file)
+    for member in members:
+        # the first part of its name is the path's last
+        parts = member.name.split("/")[1:]
+        content = archive.extractfile(member) if member.isreg() or member.islnk() else None
+        if content is None or ".." in parts:
+            continue
+        place = at.joinpath(*parts)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with place.open("wb") as file:
+            shutil.copyfileobj(content, file)
 
 
 def _with_entry(path: str, content: bytes, entry: str, number: int) -> tuple[str, bytes] | None:

@@ -309,7 +309,7 @@ class DockerEngine:
 
     def close(self) -> None:
         if self._made is not None:
-            self._made.clean()
+            self._made.close()
         if self._client is not None:
             self._client.close()
         self._made = self._client = None

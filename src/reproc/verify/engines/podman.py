@@ -234,7 +234,7 @@ class PodmanEngine:
 
     def close(self) -> None:
         if self._made is not None:
-            self._made.clean()
+            self._made.close()
         if self._client is not None:
             self._client.close()
         if self._service is not None:
