@@ -39,7 +39,9 @@ class Slow(FakeEngine):
         self.may.set()
 
 
-def a_plan(folder: Path) -> TargetPlan:
+def a_plan(tmp_path: Path) -> TargetPlan:
+    folder = tmp_path / "context"
+    folder.mkdir()
     recipes = {
         each: Recipe("a", each, folder, folder / "x", 0, "linux/amd64", (), "reproc/x:a")
         for each in ("docker", "singularity")
@@ -74,6 +76,19 @@ def test_an_interrupt_ends_it(workspace: Workspace, tmp_path: Path) -> None:
         verify([a_plan(tmp_path)], [docker, Interrupted("singularity")], Options(), workspace, Silent())
     assert docker.closed == 1 and not workspace.temporary.exists()
     assert [each.name for each in threading.enumerate() if "ThreadPool" in each.name] == []
+
+
+@pytest.mark.parametrize("rebuild", [True, False])
+def test_nothing_goes_on_beside_a_second_build(workspace: Workspace, tmp_path: Path, rebuild: bool) -> None:
+    class Watched(FakeEngine):
+        def copy_out(self, image: str, paths: Sequence[str], folder: Path) -> Diagnostic | None:
+            threads.add(threading.current_thread())
+            return super().copy_out(image, paths, folder)
+
+    threads: set[threading.Thread] = set()
+    engines = [Watched("docker"), Watched("singularity")]
+    verify([a_plan(tmp_path)], engines, Options(rebuild=rebuild), workspace, Silent())
+    assert (threads == {threading.main_thread()}) == rebuild
 
 
 def test_what_has_not_begun_never_does() -> None:

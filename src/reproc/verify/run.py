@@ -48,7 +48,8 @@ def verify(
     """Builds and tests; raises KeyboardInterrupt when interrupted, after everything is cleared up."""
     started = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     tally = Tally(options.fail_fast)
-    aside = Aside(os.cpu_count() or 1)
+    # the circumstances of a second build are those of the whole process
+    aside = Aside(0 if options.rebuild else os.cpu_count() or 1)
     run = _Run(Rows(options, workspace, progress, machine or Machine.look(), started, tally), aside)
     with interruptible():
         try:
