@@ -58,10 +58,14 @@ def test_what_each_target_promises(reproc: Reproc, folder: Path) -> None:
 def test_tests_are_those_of_the_target(reproc: Reproc, folder: Path) -> None:
     found = json.loads(reproc("targets", "--json", cwd=folder).stdout)
     assert {each["name"]: each["tests"] for each in found} == {"laptop": [], "cluster": ["x"], "old": []}
-    assert found[1]["hardware"] == [
-        "x86-64-v2 (linux/amd64)",
-        "CUDA 12.4 for sm_80..sm_90, driver 550 or newer",
-    ]
+    asked = [{name: each[name] for name in ("cpu", "without", "cuda", "rocm")} for each in found]
+    assert asked[1] == {
+        "cpu": "x86-64-v2",
+        "without": [],
+        "cuda": {"version": "12.4", "arch": ["sm_80..sm_90"], "driver": "550"},
+        "rocm": None,
+    }
+    assert (asked[2]["without"], asked[2]["rocm"]) == (["avx"], "6.0")
 
 
 def test_here_says_why_not(reproc: Reproc, folder: Path) -> None:

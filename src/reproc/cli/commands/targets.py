@@ -6,8 +6,8 @@ from argparse import Namespace
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
-from reproc import pipeline
-from reproc.catalog import cuda, processors
+from reproc import model, pipeline
+from reproc.catalog import cuda
 from reproc.check import Target
 from reproc.cli.arguments import Parser, spec_path
 from reproc.cli.console import Console
@@ -74,9 +74,8 @@ def _promises(target: Target) -> list[tuple[str, str]]:
 
 
 def _processor(target: Target) -> str:
-    level = processors.level(target.cpu.text) if target.cpu else None
+    name = target.cpu.text if target.cpu else "any"
     without = f" without {' '.join(item.text for item in target.without)}" if target.without else ""
-    name = processors.written(level.name) if level else "any"
     return f"{name}{without} ({target.platform})"
 
 
@@ -117,6 +116,11 @@ def _told(engines: tuple[str, ...], why: tuple[str, ...]) -> list[tuple[str, str
     return [("not here", each) for each in why]
 
 
+def _cuda(wanted: model.Cuda) -> dict[str, object]:
+    driver = cuda.oldest_driver(wanted.version, wanted.driver)
+    return {"version": wanted.version, "arch": [item.text for item in wanted.arch], "driver": driver}
+
+
 def _facts(target: Target, here: Here | None) -> dict[str, object]:
     facts: dict[str, object] = {
         "name": target.name,
@@ -124,7 +128,10 @@ def _facts(target: Target, here: Here | None) -> dict[str, object]:
         "backends": list(target.backends),
         "base": _base(target),
         "platform": target.platform,
-        "hardware": [told for _, told in _promises(target)],
+        "cpu": target.cpu.text if target.cpu else None,
+        "without": [item.text for item in target.without],
+        "cuda": _cuda(target.cuda) if target.cuda else None,
+        "rocm": target.rocm.version if target.rocm else None,
         "apps": [app.name for app in target.apps],
         "tests": [
             test.name
