@@ -83,6 +83,12 @@ def test_ways(reproc: Reproc, name: str) -> None:
     assert "Nothing provides" in done.stdout
 
 
+def test_names_are_found_without_regard_to_case(reproc: Reproc) -> None:
+    done = reproc("explain", "toolchain", "R", "3.4", "on", "Debian", "Bookworm")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == reproc("explain", "toolchain", "r", "3.4", "on", "debian", "bookworm").stdout
+
+
 def test_ways_to_what_is_no_tool_chain(reproc: Reproc) -> None:
     done = reproc("explain", "toolchain", "cobol", "1", "on", "debian", "bookworm")
     assert (done.returncode, done.stdout) == (2, "")

@@ -93,10 +93,15 @@ def folder(name: str, version: str, base: Release) -> ImageFolder | None:
     return next((each for each in folders(name, version) if each.libc <= base.libc), None)
 
 
-def lost(name: str, version: str) -> tuple[tuple[str, str], ...]:
-    """Versions that official images had once, each with why they cannot be had any more."""
-    row = _images(name).get("lost", {})
-    return tuple((each, row["reason"]) for each in row.get("versions", ()) if names_version(each, version))
+def lost(name: str, version: str) -> tuple[tuple[str, str, str], ...]:
+    """Versions that official images had once: each with the image, and why that cannot be had any more."""
+    row = _images(name)
+    gone = row.get("lost", {})
+    return tuple(
+        (each, _reference(row, each, "plain"), gone["reason"])
+        for each in gone.get("versions", ())
+        if names_version(each, version)
+    )
 
 
 def from_image(name: str, found: ImageFolder, languages: tuple[str, ...], base: Release) -> Toolchain:

@@ -130,8 +130,8 @@ def _nothing(provider: str, name: str, version: str, base: Release) -> Way:
 
 
 def _lost(name: str, version: str) -> Iterator[Way]:
-    for full, reason in elsewhere.lost(name, version):
-        yield Way("image", full, f"{name} {full} of {elsewhere.HUB}/{name}:{full}", False, reason)
+    for full, reference, reason in elsewhere.lost(name, version):
+        yield Way("image", full, f"{name} {full} of {reference}", False, reason)
 
 
 def _chosen(found: list[Way]) -> Iterator[Way]:

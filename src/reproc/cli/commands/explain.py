@@ -63,10 +63,10 @@ def _toolchain(words: list[str], as_json: bool, console: Console) -> int:
     if len(words) != 5 or words[2] != "on":
         console.say("write `reproc explain toolchain NAME VERSION on DISTRIBUTION RELEASE`")
         return WRONG_CALL
-    name, version, _, distribution, codename = words
+    name, version, _, distribution, codename = (each.lower() for each in words)
     names = sorted((*catalog.toolchain_names(), *holders.names()))
     if name not in names:
-        console.say(f"there is no tool chain `{name}`; known: {', '.join(names)}")
+        console.say(f"there is no tool chain `{words[0]}`; known: {', '.join(names)}")
         return WRONG_CALL
     base = catalog.release(distribution, codename)
     if base is None:
