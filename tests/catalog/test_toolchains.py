@@ -8,7 +8,7 @@ import pytest
 
 from reproc import catalog
 from reproc.catalog import elsewhere, marches
-from reproc.catalog.ways import every, nearest, ways
+from reproc.catalog.ways import every, nearest, numbers, ways
 
 
 def release(name: str, distribution: str = "debian") -> catalog.Release:
@@ -171,7 +171,12 @@ def test_conda_comes_last() -> None:
     )
     (lacks,) = [each for each in told("gcc", "8.1") if each[0] == "conda"]
     assert lacks[1] is False and lacks[2].startswith("it has 7.3.0, 7.5.0, 8.4.0, ")
-    assert "conda" not in {each[0] for each in told("cmake", "3.16")}
+    assert ("conda", True, taken) in told("cmake", "3.10.2"), (
+        "of a release that is quick to compile, but another"
+    )
+    assert ("conda", False, "a release to compile comes first; `provider conda` takes it") in told(
+        "cmake", "3.10.3"
+    )
 
 
 def test_packages_of_conda_forge() -> None:
@@ -182,6 +187,33 @@ def test_packages_of_conda_forge() -> None:
     made = elsewhere.from_conda("gcc", found, ("c", "c++"), release("bookworm"))
     assert (made.key, made.packages) == ("gcc-9.5.0-conda-bookworm", ("binutils", "libc6-dev"))
     assert made.archive is not None and made.archive.libraries is None, "the base's own are newer"
+
+
+@pytest.mark.parametrize("name", [each for each in catalog.toolchain_names() if each != "gfortran"])
+def test_every_tool_is_among_the_packages_of_conda_forge(name: str) -> None:
+    found = elsewhere.conda_packages(name)
+    assert [each.version for each in found] == sorted(
+        {each.version for each in found}, key=numbers, reverse=True
+    )
+    parts = ("c", "c++", "fortran") if name in ("gcc", "clang", "openmpi", "mpich") else (name,)
+    for each in found:
+        assert each.on("linux/amd64", parts), "something is asked of the channel"
+        made = elsewhere.from_conda(name, each, parts, release("bookworm"))
+        assert made.archive is not None and made.archive.bin and made.archive.programs
+
+
+def test_java_8_lies_elsewhere_among_them() -> None:
+    for version, inside, home in (("17", "lib/jvm/bin", "lib/jvm"), ("8", "bin", "")):
+        package = elsewhere.conda_package("java", version)
+        assert package is not None
+        found = elsewhere.from_conda("java", package, ("java",), release("bookworm")).archive
+        assert found is not None and (found.bin, found.home) == (inside, home)
+
+
+@pytest.mark.parametrize("name", ["gcc", "gfortran"])
+def test_images_that_are_lost_are_told_by_their_names(name: str) -> None:
+    (lost,) = [way for way in ways(name, "4.8.5", release("bookworm")) if way.version == "4.8.5"]
+    assert lost.what == f"{name} 4.8.5 of docker.io/library/gcc:4.8.5"
 
 
 @pytest.mark.parametrize("version", ["4.4", "4.6", "4.7", "4.8"])

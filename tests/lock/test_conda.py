@@ -245,6 +245,45 @@ def test_hostile_packages(
     assert found.code.id == code and reason in found.message
 
 
+MESSAGES = (
+    b'#!/bin/bash\n\ncat << EOF >> "${PREFIX}/.messages.txt"\n\nOpen MPI is built with CUDA, which is off:\n'
+    b"mpiexec --mca opal_cuda_support 1 ...\n\nEOF\n",
+    b'#!/bin/bash\necho " " >> $PREFIX/.messages.txt\n\necho "It has two words." >> $PREFIX/.messages.txt\n',
+    b"",
+)
+"""What openmpi, ucx and ucc run when they are installed (conda-forge/NAME-feedstock)."""
+
+
+@pytest.mark.parametrize("command", MESSAGES)
+def test_a_command_that_only_tells_something(server: Server, store: Store, command: bytes) -> None:
+    assert len(with_command(server, store, command).packages) == 5
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        b"#!/bin/sh\nldconfig\n",
+        MESSAGES[0] + b"rm -r $PREFIX/lib\n",
+        MESSAGES[0].replace(b"two", b"").replace(b"which", b"$(rm -r $PREFIX/lib)"),
+        MESSAGES[1].replace(b"two", b"`rm -r $PREFIX/lib`"),
+        MESSAGES[1].replace(b"/.messages.txt", b"/etc/profile"),
+        MESSAGES[1].replace(b"/.messages.txt", b"/.messages.txt; rm x"),
+        b"\xff\xfe",
+    ],
+)
+def test_a_command_that_does_more(server: Server, store: Store, command: bytes) -> None:
+    with pytest.raises(Problem) as caught:
+        with_command(server, store, command)
+    assert caught.value.diagnostics[0].code.id == "E0472"
+
+
+def with_command(server: Server, store: Store, command: bytes) -> CondaTree:
+    made = channel()
+    made.add("openmpi", "1", {"bin/.openmpi-post-link.sh": command})
+    made.record("linux-64/gcc_impl_linux-64-9.5.0-h0_0.conda")["depends"].append("openmpi")
+    return lock(server, made, store)
+
+
 def test_the_same_file_may_come_twice(server: Server, store: Store) -> None:
     made = channel()
     again = ("share/plain", "bin/x86_64-conda-linux-gnu-cc")

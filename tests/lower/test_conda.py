@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pkgutil
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -148,3 +150,151 @@ def test_it_is_taken_unasked_where_nothing_else_has_the_version(lowered: Lower) 
         "9.5", "13"
     )
     assert "tools-gcc-13-4-0-conda-bullseye" in {each.name for each in lowered(text).stages}
+
+
+def test_of_cmake_only_its_own_tools_are_commands(lowered: Lower) -> None:
+    """Beside them in `bin` lie those of what it needs: of curl, of ncurses, of bzip2."""
+    key = "cmake-3.10.2-conda-bookworm"
+    place, tools = f"/opt/reproc/toolchains/{key}", f"/opt/reproc/tools/{key}"
+    build = 'build a { using cmake 3.10.2; in /a; run "cmake ."; keep /opt/a }\n'
+    graph = lowered(f"{BASE}toolchain cmake 3.10.2\n{build}")
+    there = stage(graph, f"tools-{key}".replace(".", "-"))
+    assert (
+        runs(there, f"commands of {key}")
+        == f"""\
+if [ -z "$(find {place}/bin -type f -perm -u=x)" ]; then
+    echo 'reproc: there are no programs in `bin` of the archive of {key}' >&2; exit 1
+fi
+mkdir -p {tools}
+options=""
+for program in {place}/bin/ccmake {place}/bin/cmake {place}/bin/cpack {place}/bin/ctest; do
+    [ -e "$program" ] || continue
+    name=${{program##*/}}
+    name=${{name#*-linux-*-}}
+    rm -f "{tools}/$name"
+    case "$name" in
+        cc | c++ | cpp | gcc | g++ | gfortran)
+            printf '#!/bin/sh\\nexec %s %s "$@"\\n' "$program" "$options" > "{tools}/$name"
+            chmod 755 "{tools}/$name" ;;
+        *) ln -s "$program" "{tools}/$name" ;;
+    esac
+done
+{aliases(tools)}
+found=$({tools}/cmake --version)
+case "$found." in *'cmake version 3.10.2'[!0-9]*) ;; *) echo \
+'reproc: cmake should be 3.10.2, and says that it is' "$found" >&2; exit 1 ;; esac"""
+    )
+    assert copies(stage(graph, "image")) == [(there.name, ("/opt/a",))], "nothing of it is needed to run"
+
+
+def aliases(tools: str) -> str:
+    pairs = (
+        ("cc", "gcc"),
+        ("x86_64-linux-gnu-gcc", "gcc"),
+        ("c++", "g++"),
+        ("x86_64-linux-gnu-g++", "g++"),
+        ("f77", "gfortran"),
+        ("f95", "gfortran"),
+        ("x86_64-linux-gnu-gfortran", "gfortran"),
+    )
+    return "\n".join(
+        f"if [ ! -e {tools}/{plain} ] && [ -e {tools}/{name} ]; then ln -s {name} {tools}/{plain}; fi"
+        for plain, name in pairs
+    )
+
+
+WRAPPERS = """\
+grep -lI -e -linux-gnu- {place}/{files} | xargs -r sed -E -i --follow-symlinks \
+-e 's,[^ "'"'"'=]*-conda[a-z0-9_]*-linux-gnu-g?cc\\b,gcc,g' \
+-e 's,[^ "'"'"'=]*-conda[a-z0-9_]*-linux-gnu-[cg]\\+\\+,g++,g' \
+-e 's,[^ "'"'"'=]*-conda[a-z0-9_]*-linux-gnu-gfortran\\b,gfortran,g'
+"""
+
+
+@pytest.mark.parametrize(
+    ("tool", "version", "files"),
+    [
+        ("openmpi", "4.1.6", "share/openmpi/*-wrapper-data.txt"),
+        ("mpich", "4.2.3", "bin/mpi[cf]*"),
+    ],
+)
+def test_an_mpi_calls_the_build_s_compilers_and_goes_along(
+    lowered: Lower, tool: str, version: str, files: str
+) -> None:
+    key = f"{tool}-{version}-conda-bookworm"
+    place = f"/opt/reproc/toolchains/{key}"
+    graph = lowered(
+        f"{BASE}toolchain {tool} {version} {{ provider conda }}\n"
+        f'build a {{ using {tool} {version}; in /a; run "mpicc a.c"; keep /opt/a }}\n'
+    )
+    there = stage(graph, f"tools-{key}".replace(".", "-"))
+    assert runs(there, f"commands of {key}").startswith(WRAPPERS.format(place=place, files=files))
+    assert copies(stage(graph, "image")) == [(there.name, (place,)), (there.name, ("/opt/a",))]
+    (script,) = [each for each in there.steps if isinstance(each, Script)]
+    assert {v.name: v.value for v in script.environment if v.name != "PATH"} == {
+        "MPICC": f"/opt/reproc/tools/{key}/mpicc",
+        "MPICXX": f"/opt/reproc/tools/{key}/mpicxx",
+        "MPIFC": f"/opt/reproc/tools/{key}/mpifort",
+        f"{tool.upper()}_HOME": place,
+    }
+
+
+def test_wrappers_are_edited_as_they_should(lowered: Lower, tmp_path: Path) -> None:
+    """The line of the recipe, run here on what MPICH's and Open MPI's files say."""
+    build = 'build a { using mpich 4.2; in /a; run "make"; keep /opt/a }\n'
+    graph = lowered(f"{BASE}toolchain mpich 4.2 {{ provider conda }}\n{build}")
+    there = stage(graph, "tools-mpich-4-2-3-conda-bookworm")
+    (line,) = [
+        each
+        for each in runs(there, "commands of mpich-4.2.3-conda-bookworm").splitlines()
+        if "grep -lI" in each
+    ]
+    place = tmp_path / "there"
+    (place / "bin").mkdir(parents=True)
+    script = place / "bin/mpicc"
+    script.write_text(
+        'CC="x86_64-conda_cos6-linux-gnu-cc"\nCXX=/home/_env/bin/aarch64-conda-linux-gnu-c++ -O2\n'
+    )
+    (place / "bin/mpif77").symlink_to("mpifort")
+    (place / "bin/mpifort").write_text("FC='x86_64-conda-linux-gnu-gfortran'\ntest -linux-gnu-gcc\n")
+    binary = b"\0x86_64-conda-linux-gnu-cc\0"
+    (place / "bin/mpichversion").write_bytes(binary)
+    moved = line.replace("/opt/reproc/toolchains/mpich-4.2.3-conda-bookworm", str(place))
+    done = subprocess.run(["/bin/sh", "-eu"], input=moved, text=True, capture_output=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert script.read_text() == 'CC="gcc"\nCXX=g++ -O2\n'
+    assert (place / "bin/mpifort").read_text() == "FC='gfortran'\ntest -linux-gnu-gcc\n"
+    assert (place / "bin/mpif77").is_symlink()
+    assert (place / "bin/mpichversion").read_bytes() == binary
+
+
+@pytest.mark.parametrize(
+    ("tool", "options"),
+    [("clang 12.0.1", "--gcc-toolchain=/usr"), ("clang 20.1.8", "--gcc-toolchain=/usr --no-default-config")],
+)
+def test_clang_is_told_of_the_base_s_gcc(lowered: Lower, tool: str, options: str) -> None:
+    graph = lowered(
+        f"{BASE}toolchain {tool} {{ provider conda }}\n"
+        f'build a {{ using {tool}; in /a; run "make"; keep /opt/a }}\n'
+    )
+    key = tool.replace(" ", "-") + "-conda-bookworm"
+    lines = runs(stage(graph, f"tools-{key}".replace(".", "-")), f"commands of {key}").splitlines()
+    assert f'options="--sysroot=/ -B/opt/reproc/tools/{key}/linker {options}"' in lines
+    assert "        clang | clang++)" in lines
+
+
+@pytest.mark.parametrize(
+    ("tool", "folder", "inside"), [("go", "go", "go/bin"), ("java", "lib/jvm", "lib/jvm/bin")]
+)
+def test_what_has_a_home_of_its_own(lowered: Lower, tool: str, folder: str, inside: str) -> None:
+    version = {"go": "1.20.14", "java": "17.0.9"}[tool]
+    key = f"{tool}-{version}-conda-bookworm"
+    graph = lowered(
+        f"{BASE}toolchain {tool} {version} {{ provider conda }}\n"
+        f'build a {{ using {tool} {version}; in /a; run "make"; keep /opt/a }}\n'
+    )
+    there = stage(graph, f"tools-{key}".replace(".", "-"))
+    assert f"for program in /opt/reproc/toolchains/{key}/{inside}/" in runs(there, f"commands of {key}")
+    (script,) = [each for each in there.steps if isinstance(each, Script)]
+    homes = {v.name: v.value for v in script.environment}
+    assert homes[f"{tool.upper()}_HOME"] == f"/opt/reproc/toolchains/{key}/{folder}"

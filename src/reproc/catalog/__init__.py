@@ -49,8 +49,12 @@ class Archived:
     """Its own shared libraries, where those of the base do not do for its programs."""
     shared: tuple[str, ...] = ()
     """Which of these are meant, `libstdc++`; nothing for all."""
-    programs: str = "*"
-    """The pattern of the names of its programs in `bin`."""
+    programs: tuple[str, ...] = ("*",)
+    """Patterns of the names of its programs in `bin`."""
+    home: str = ""
+    """What `NAME_HOME` says, below the top."""
+    wrappers: str = ""
+    """The pattern of the files that name the compilers it was built with, for programs that call one."""
 
 
 @record

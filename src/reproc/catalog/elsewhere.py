@@ -79,7 +79,8 @@ class CondaPackages:
         """The packages for languages on a platform, sorted; C is in any case among them."""
         wanted = {"c", *languages}
         subdir = SUBDIRS.get(platform, platform)
-        return tuple(sorted(name.replace("{subdir}", subdir) for each, name in self.names if each in wanted))
+        names = {name.replace("{subdir}", subdir) for each, name in self.names if each in wanted}
+        return tuple(sorted(names))
 
 
 def folders(name: str, version: str = "") -> tuple[ImageFolder, ...]:
@@ -139,9 +140,8 @@ def conda_packages(name: str) -> tuple[CondaPackages, ...]:
     """The versions that conda-forge has, newest first."""
     row = _row("conda.toml", name)
     names = tuple(row.get("packages", {}).items())
-    return tuple(
-        CondaPackages(each, names) for each in sorted(row.get("versions", ()), key=_numbers, reverse=True)
-    )
+    versions = (version for each in row.get("versions", ()) for version in spread(each))
+    return tuple(CondaPackages(each, names) for each in sorted(versions, key=_numbers, reverse=True))
 
 
 def conda_package(name: str, version: str) -> CondaPackages | None:
@@ -152,11 +152,18 @@ def conda_package(name: str, version: str) -> CondaPackages | None:
 def from_conda(name: str, found: CondaPackages, languages: tuple[str, ...], base: Release) -> Toolchain:
     """The tool chain that packages of conda-forge are."""
     row = _row("conda.toml", name)
+    row = {**row, **row.get("old", {}).get(found.version.partition(".")[0], {})}
     mark = f"{found.version}-conda-{base.codename}"
     made = _placed(name, found.version, languages, base, row, tuple(row["needs"]), "conda", mark)
     assert made.archive is not None, "it does not come as packages of the base"
-    shared = tuple(row.get("shared", ()))
-    return replace(made, archive=replace(made.archive, programs=row["programs"], shared=shared))
+    archive = replace(
+        made.archive,
+        programs=tuple(row["programs"]),
+        shared=tuple(row.get("shared", ())),
+        home=row.get("home", ""),
+        wrappers=row.get("wrappers", ""),
+    )
+    return replace(made, archive=archive)
 
 
 def provider(name: str, version: str, languages: tuple[str, ...], base: Release) -> str | None:

@@ -32,8 +32,12 @@ _ALIASES = {
     "gcc": ("cc", "{triplet}-gcc"),
     "g++": ("c++", "{triplet}-g++"),
     "gfortran": ("f77", "f95", "{triplet}-gfortran"),
+    "clang": ("cc",),
+    "clang++": ("c++",),
 }
 """Further names of an archive's compilers, under which a base may have its own."""
+_COMPILERS = "cc | c++ | cpp | gcc | g++ | gfortran"
+_CLANGS = "clang | clang++"
 
 
 def tool_steps(work: Work, layer: str, tools: tuple[catalog.Toolchain, ...], origin: Span) -> list[Step]:
@@ -180,7 +184,7 @@ def _on(path: str, platform: str) -> str:
 def home(tool: catalog.Toolchain, platform: str) -> str:
     """What `NAME_HOME` says."""
     if tool.archive is not None:
-        return f"{TOOLCHAINS}/{tool.key}"
+        return f"{TOOLCHAINS}/{tool.key}/{tool.archive.home}".rstrip("/")
     return _on(tool.home, platform) if tool.home else f"{TOOLS_DIRECTORY}/{tool.key}"
 
 
@@ -192,12 +196,16 @@ def _linked_programs(tool: catalog.Toolchain, parts: catalog.Archived, platform:
     """
     directory, top = f"{TOOLS_DIRECTORY}/{tool.key}", f"{TOOLCHAINS}/{tool.key}"
     # the compilers of other languages that come with it are not asked for
-    programs = "*gfortran*" if tool.name == "gfortran" else parts.programs
+    patterns = ("*gfortran*",) if tool.name == "gfortran" else parts.programs
+    programs = " ".join(f"{quote(f'{top}/{parts.bin}')}/{each}" for each in patterns)
     said = quote(f"reproc: there are no programs in `{parts.bin}` of the archive of {tool.key}")
     rpath = f" -Wl,-rpath,{LIBRARIES}/{tool.key}" if _has_libraries(parts) else ""
     linker, own = _own_linker(tool, directory)
+    clang = tool.provider == "conda" and tool.name == "clang"
     if parts.sysroot is not None:
         where = [f"options={quote(f'--sysroot={top}/{parts.sysroot}')}"]
+    elif clang:
+        where = [*linker, f'options="{own}{_clang_options(tool)}"']
     else:
         where = [
             *linker,
@@ -206,18 +214,20 @@ def _linked_programs(tool: catalog.Toolchain, parts: catalog.Archived, platform:
         ]
     return [
         *_own_headers(tool, top),
+        *_called(parts, top),
         *_libraries(tool, parts, top),
         f'if [ -z "$(find {quote(f"{top}/{parts.bin}")} -type f -perm -u=x)" ]; then',
         f"    echo {said} >&2; exit 1",
         "fi",
         f"mkdir -p {directory}",
         *(where if {name for name, _ in tool.variables} & {"CC", "CXX", "FC"} else ['options=""']),
-        f"for program in {quote(f'{top}/{parts.bin}')}/{programs}; do",
+        f"for program in {programs}; do",
+        *(['    [ -e "$program" ] || continue'] if len(patterns) > 1 else []),
         "    name=${program##*/}",
         "    name=${name#*-linux-*-}",
         f'    rm -f "{directory}/$name"',
         '    case "$name" in',
-        "        cc | c++ | cpp | gcc | g++ | gfortran)",
+        f"        {_CLANGS if clang else _COMPILERS})",
         f'            printf \'#!/bin/sh\\nexec %s %s "$@"\\n\' "$program" "$options" > "{directory}/$name"',
         f'            chmod 755 "{directory}/$name" ;;',
         f'        *) ln -s "$program" "{directory}/$name" ;;',
@@ -227,6 +237,7 @@ def _linked_programs(tool: catalog.Toolchain, parts: catalog.Archived, platform:
             f"if [ ! -e {directory}/{plain} ] && [ -e {directory}/{name} ]; then "
             f"ln -s {name} {directory}/{plain}; fi"
             for name, others in _ALIASES.items()
+            if name.startswith("clang") == (tool.name == "clang")
             for plain in (_on(each, platform) for each in others)
         ),
     ]
@@ -242,6 +253,23 @@ def _own_linker(tool: catalog.Toolchain, directory: str) -> tuple[list[str], str
         return [], ""
     place = f"{directory}/linker"
     return [f"mkdir {place}", f"ln -s /usr/bin/ld {place}/ld"], f"--sysroot=/ -B{place} "
+
+
+def _clang_options(tool: catalog.Toolchain) -> str:
+    """The base's GCC has the libraries; the configuration files of conda-forge's name others (clang(1))."""
+    return "--gcc-toolchain=/usr" + (" --no-default-config" if int(tool.series) >= 16 else "")
+
+
+def _called(parts: catalog.Archived, top: str) -> list[str]:
+    """Lines that let wrappers call the compilers of whoever uses them, by plain names, as those of packages do."""
+    if not parts.wrappers:
+        return []
+    prefix = """[^ "'=]*-conda[a-z0-9_]*-linux-gnu-"""
+    plain = (f"s,{prefix}g?cc\\b,gcc,g", f"s,{prefix}[cg]\\+\\+,g++,g", f"s,{prefix}gfortran\\b,gfortran,g")
+    edit = " ".join(f"-e {quote(each)}" for each in plain)
+    return [
+        f"grep -lI -e -linux-gnu- {quote(top)}/{parts.wrappers} | xargs -r sed -E -i --follow-symlinks {edit}",
+    ]
 
 
 def _has_libraries(parts: catalog.Archived) -> bool:

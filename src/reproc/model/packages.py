@@ -63,7 +63,7 @@ class Toolchain(Block):
     provider: Item | None = once(
         "provider",
         replace(l.choice("distro", "archive", "image", "conda", "source"), located=True),
-        "where it comes from",
+        "where it comes from; `conda`: conda-forge, which has every tool",
     )
     configure: Item | None = once(
         "configure", l.LOCATED_STRING, "options for its `configure`, where it is compiled"

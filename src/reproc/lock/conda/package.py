@@ -24,6 +24,9 @@ _SHORTEST = 24
 """Bytes of the place where a package was built; those of conda-build are made long to leave room."""
 _COMMANDS = re.compile(r"bin/\.[^/]+-(?:pre|post)-link\.sh")
 """What conda would run when it installs a package (docs.conda.io, "Adding pre-link and post-link scripts")."""
+_TOLD = r""">> *"?\$(?:PREFIX|\{PREFIX\})"?/\.messages\.txt"? *$"""
+_TEXT_TOLD = re.compile(rf"^cat *<< *(\w+) *{_TOLD}[^$`]*?^\1$", re.MULTILINE)
+_LINE_TOLD = re.compile(rf"""^echo (?:"[^"$`\n]*"|'[^'\n]*') *{_TOLD}""", re.MULTILINE)
 
 
 def members(
@@ -41,7 +44,8 @@ def members(
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as trouble:
         raise source.refused("its list of files cannot be read") from trouble
     kept = {path: each for path, each in found.items() if not path.startswith(_INFO) and path != "info"}
-    if command := next((each for each in sorted(kept) if _COMMANDS.fullmatch(each)), None):
+    commands = (each for each in sorted(kept) if _COMMANDS.fullmatch(each))
+    if command := next((each for each in commands if not _only_tells(_read(kept[each]))), None):
         raise refused(name, origin, f"it has a command that is run when it is installed, `{command}`")
     for each, (mode, old) in places.items():
         if each not in kept or kept[each].open is None:
@@ -81,6 +85,16 @@ def _read(member: tar.Member | None) -> bytes | None:
         return None
     with member.open() as file:
         return file.read()
+
+
+def _only_tells(command: bytes | None) -> bool:
+    """Whether what conda would run only puts words where it finds what to show (`.messages.txt`, same page)."""
+    if command is None:
+        return False
+    text = command.decode("utf-8", "replace")
+    for told in (_TEXT_TOLD, _LINE_TOLD):
+        text = told.sub("", text)
+    return all(not line.strip() or line.startswith("#") for line in text.splitlines())
 
 
 def _relocated(
