@@ -1,4 +1,4 @@
-"""Puts stand-ins for official images into the registry on localhost:5000: Debian's image, and a layer on top."""
+"""Puts stand-ins for public images into the registry on localhost:5000: Debian's image, and a layer on top."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -15,17 +16,19 @@ REGISTRY = "http://localhost:5000"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 
 
-def push(name: str, tag: str, layer: bytes) -> None:
-    """Puts `library/NAME:TAG` there: bookworm's slim image with one more layer."""
+def push(name: str, tag: str, layer: bytes, environment: Mapping[str, str] | None = None) -> None:
+    """Puts `NAME:TAG` there: bookworm's slim image with one more layer, and with variables."""
     try:
-        base = answer("GET", "debian/manifests/bookworm-slim", headers={"Accept": MANIFEST}).json()
+        base = answer("GET", "library/debian/manifests/bookworm-slim", headers={"Accept": MANIFEST}).json()
     except requests.ConnectionError as problem:
         text = f"no registry at localhost:5000 ({problem}); `tools/setup-engines.sh --registry` starts one"
         if os.environ.get("REPROC_REQUIRE_ENGINES"):
             pytest.fail(text)
         pytest.skip(text)
-    config = answer("GET", f"debian/blobs/{base['config']['digest']}").json()
+    config = answer("GET", f"library/debian/blobs/{base['config']['digest']}").json()
     config["rootfs"]["diff_ids"].append(digest(layer))
+    if environment:
+        config["config"]["Env"] = [f"{key}={value}" for key, value in environment.items()]
     packed, said = gzip.compress(layer, 1, mtime=0), json.dumps(config).encode()
     for each in base["layers"]:
         found = answer("POST", f"{name}/blobs/uploads/?mount={each['digest']}&from=library/debian")
@@ -44,8 +47,8 @@ def push(name: str, tag: str, layer: bytes) -> None:
 
 
 def answer(method: str, path: str, **more: Any) -> requests.Response:
-    """What the registry says of a path below `library/`."""
-    found = requests.request(method, f"{REGISTRY}/v2/library/{path}", timeout=60, **more)
+    """What the registry says."""
+    found = requests.request(method, f"{REGISTRY}/v2/{path}", timeout=60, **more)
     found.raise_for_status()
     return found
 

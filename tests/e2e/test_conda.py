@@ -77,7 +77,9 @@ WRAPPERS = {
         (rb"^prefix=.*$", b"prefix=" + BUILT_AT),
         (rb'^CC="cc"$', b'CC="x86_64-conda-linux-gnu-cc"'),
     ),
-    "openmpi share/openmpi/mpicc-wrapper-data.txt": ((rb"^compiler=cc$", b"compiler=x86_64-conda-linux-gnu-cc"),),
+    "openmpi share/openmpi/mpicc-wrapper-data.txt": (
+        (rb"^compiler=cc$", b"compiler=x86_64-conda-linux-gnu-cc"),
+    ),
 }
 """What conda-forge's say where these wheels do not."""
 MESSAGE = b"#!/bin/bash\n\ncat << EOF >> $PREFIX/.messages.txt\n\nOpen MPI is built with CUDA.\n\nEOF\n"

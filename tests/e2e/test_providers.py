@@ -94,7 +94,7 @@ def address(tmp_path: Path) -> Iterator[str]:
 @pytest.fixture
 def registry(tmp_path: Path) -> None:
     """The local registry, with GCC 7.3.0 in `/usr/local` of Debian's image, as the official one has it."""
-    push("gcc", "7.3.0", compiler(tmp_path))
+    push("library/gcc", "7.3.0", compiler(tmp_path))
 
 
 def compiler(folder: Path) -> bytes:

@@ -86,6 +86,9 @@ def test_programs_with_times_temporary_names_and_paths(tmp_path: Path) -> None:
     noted = 'const char *file = "{}";\n'
     first, second = (program(noted.format(each)) for each in ("/tmp/ccA1b2C3.o", "/tmp/ccZ9y8X7.o"))
     assert cause("opt/p", first, second) == "the name of a temporary file"
+    names = (f"tmpxft_{number:08x}_00000000-6_twice.compute_90.cudafe1.cpp" for number in (26354, 26406))
+    first, second = (program(noted.format(each)) for each in names)
+    assert cause("opt/p", first, second) == "the name of a temporary file of nvcc"
     first, second = (program("int x;\n", "-g", folder=each) for each in ("one", "two"))
     assert cause("opt/p", first, second) == "the path of a build"
 

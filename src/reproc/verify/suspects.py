@@ -48,6 +48,8 @@ _TIME = re.compile(
     rb"|\b20[0-9]{2}-[01][0-9]-[0-3][0-9]|\b[0-2]?[0-9]:[0-5][0-9](?::[0-5][0-9])?\b|\b1[5-9][0-9]{8}\b"
 )
 _TEMPORARY = re.compile(rb"/tmp/(?:cc|tmp|pip-|build-)[\w.-]{4,}")
+_OF_NVCC = re.compile(rb"tmpxft_[0-9a-f]{8}_[0-9a-f]{8}-")
+"""The symbol table names nvcc's intermediate files, and these the number of its process (seen of CUDA 13.0)."""
 _PATH = re.compile(rb"/(?:home|build|work|tmp|mnt|root|srv|opt)/[\w.+/-]{3,}")
 _JOBS = re.compile(rb"-j ?[0-9]+|[Pp]rocessors?:? [0-9]+|nproc|OMP_NUM_THREADS")
 
@@ -145,6 +147,8 @@ def _traces(path: str, first: bytes, second: bytes) -> Suspect | None:
 
     if marks(_TEMPORARY):
         return Suspect("the name of a temporary file", "compile with `-frandom-seed=x`, or without `-g`")
+    if marks(_OF_NVCC):
+        return Suspect("the name of a temporary file of nvcc", "link with `-Xlinker -s`, or strip it")
     if marks(_TIME):
         return Suspect(
             "a time", _EPOCH if first.startswith(b"\x7fELF") else "take it from SOURCE_DATE_EPOCH instead"
