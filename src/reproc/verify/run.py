@@ -98,15 +98,12 @@ class _Run:
         if size < 2:
             return tuple(self._one_by_one(plan, engines) for plan in plans)
         found = iter(self._side_by_side(size, plans, engines))
-        reports = []
-        for plan in plans:
-            rows = [next(found) for _ in engines]
-            images = Images(self.rows, plan, engines, self.aside)
-            for engine, row in zip(engines, rows, strict=True):
-                if row.build is not None:
-                    images.look(engine, row.build)
-            reports.append(images.report(rows))
-        return tuple(reports)
+        every = [
+            (Images(self.rows, plan, engines, self.aside), [next(found) for _ in engines]) for plan in plans
+        ]
+        for images, rows in every:
+            images.look(rows)
+        return tuple(images.report(rows) for images, rows in every)
 
     def _one_by_one(self, plan: TargetPlan, engines: Sequence[Engine]) -> TargetReport:
         """The target; an image is audited and read while the next one is built."""

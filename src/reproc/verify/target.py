@@ -48,13 +48,16 @@ class Images:
     def row(self, engine: Engine) -> Begun:
         """The target in an engine: built and tested, and its audits begun."""
         begun = self.rows.begin(self.plan, engine, self.aside)
-        if begun.build is not None:
-            self.look(engine, begun.build)
+        self._look(engine, begun.build)
         return begun
 
-    def look(self, engine: Engine, build: BuildReport) -> None:
-        """Begins to look into an image."""
-        if build.image is None or not self.rows.options.test or self.rows.tally.stopped:
+    def look(self, rows: Sequence[EngineReport]) -> None:
+        """Begins to look into every image."""
+        for engine, row in zip(self.engines, rows, strict=True):
+            self._look(engine, row.build)
+
+    def _look(self, engine: Engine, build: BuildReport | None) -> None:
+        if build is None or build.image is None or not self.rows.options.test or self.rows.tally.stopped:
             return
         if self._packages is None:
             self._packages = self.aside.begin(partial(self._listed, engine, build.image, build.digest))
