@@ -141,7 +141,7 @@ def graph(project: Project, request: TargetRequest, shape: Shape) -> Outcome[Bui
         return Outcome(lower(plan, request, shape))
     from reproc.lock.vendor import inputs
 
-    return Outcome(lower(plan, request, shape, inputs(locked, request.at_run)))
+    return Outcome(lower(plan, request, shape, inputs(locked, request.at_run | request.alone)))
 
 
 def plan_of(

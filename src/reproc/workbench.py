@@ -73,7 +73,9 @@ def _target(
 ) -> TargetPlan | None:
     locked, lock = project.locked(request.name), project.lock
     assert locked is not None and lock is not None, "only a locked project is prepared"
-    fetched = fetch(lock, locked, project.folder.root, store, progress, without=request.at_run)
+    fetched = fetch(
+        lock, locked, project.folder.root, store, progress, without=request.at_run | request.alone
+    )
     found += fetched.diagnostics
     lowered = graph(project, request, Shape.VENDORED)
     found += lowered.diagnostics

@@ -341,4 +341,8 @@ def test_both_shapes_in_both_engines_are_one_tree(
         assert [each.words(first, second) for each in compared.differences] == []
     assert reproc("compile", project).returncode == 0
     recipe = (project / "containers/default/Dockerfile").read_text(encoding="utf-8")
+    layers = [each.name for each in (project / ".reproc/vendored/default/inputs/debs").iterdir()]
+    assert not any(each.startswith("toolchain-") for each in layers), (
+        "what installs packages is not needed there"
+    )
     assert channel not in recipe and "linux-64/gcc_impl_linux-64-9.3.0-h0_0.conda" in recipe

@@ -15,26 +15,30 @@ from typing import Any
 
 import pytest
 
+from reproc.check import check
 from reproc.diagnostics import Diagnostic
+from reproc.folder import Folder
 from reproc.lock.archives import Site
 from reproc.lock.conda import relocate
 from reproc.lock.difference import difference
 from reproc.lock.fetch import fetch
 from reproc.lock.file import read, write
-from reproc.lock.model import CondaTree, Lock
+from reproc.lock.model import AptLayer, Archive, BootstrapBase, CondaTree, Deb, Lock, LockedTarget
 from reproc.lock.net import Client
 from reproc.lock.outdated import newer
 from reproc.lock.problem import Problem
 from reproc.lock.providers import conda
-from reproc.lock.requests import ArchiveRequest, CondaRequest, TargetRequest
+from reproc.lock.requests import ArchiveRequest, CondaRequest, TargetRequest, requests
 from reproc.lock.resolve import resolve
 from reproc.lock.store import Store
 from reproc.lock.toolchains import instead_of
 from reproc.lock.update import EVERYTHING
+from reproc.lock.vendor import inputs
 from reproc.lower.conda import installed
 from reproc.progress import Silent
 from reproc.record import replace
 from reproc.source import SourceFile
+from reproc.syntax import parse
 
 from .conda_channel import BUILT_AT, Channel, File
 from .conftest import Server, span
@@ -446,6 +450,56 @@ def test_from_a_request_to_a_filled_store(server: Server, tmp_path: Path) -> Non
     assert ("conda-forge", world.key) in {(each.source, each.name) for each in done.value.files}
     assert other.path(world.tree(lock).sha256) is not None
     assert not any("repodata" in each for each in server.asked[asked_before:]), "a lock needs no index"
+
+
+def test_what_installs_packages_comes_for_standalone_recipes_alone(tmp_path: Path) -> None:
+    text = (
+        "reproc 1\nbase debian bookworm { from bootstrap }\ntoolchain gcc 9.5 { provider conda }\n"
+        'build a { using gcc 9.5; in /a; run "make"; keep /opt/a }\n'
+        "build b { on base debian bullseye { from bootstrap }\n"
+        'using gcc 9.5; in /b; run "make"; keep /opt/b }\n'
+    )
+    parsed = parse(SourceFile("repro.spec", text))
+    assert parsed.value is not None
+    checked = check(parsed.value, Folder(tmp_path))
+    assert checked.value is not None, checked.diagnostics
+    (request,) = requests(checked.value, Folder(tmp_path)).value or ()
+    installing = "toolchain-gcc-9-5-0-conda"
+    assert request.alone == {f"{installing}-bookworm", f"on-debian-bullseye-{installing}-bullseye"}
+    store = Store(tmp_path / "store")
+
+    def kept(name: str) -> str:
+        (tmp_path / "file").write_text(name)
+        return store.add_file(tmp_path / "file")
+
+    def system(asked: TargetRequest) -> LockedTarget:
+        """With one package a layer, which the store has unless it is for standalone recipes."""
+        layers = (
+            (each.name, hashlib.sha256(each.name.encode()).hexdigest() if each.alone else kept(each.name))
+            for each in asked.apt
+        )
+        debs = ((name, Deb(name, "1", "all", "debian", "pool/x.deb", 1, sha256)) for name, sha256 in layers)
+        return LockedTarget(
+            asked.name,
+            asked.platform,
+            BootstrapBase("debian", "bookworm", (), "mmdebstrap", kept("base"), 1),
+            tuple(AptLayer(name, None, (), (deb,)) for name, deb in debs),
+            (),
+            (),
+            tuple(map(system, asked.further)),
+        )
+
+    target = system(request)
+    nowhere = Site({"REPROC_MIRROR_DEBIAN": "http://127.0.0.1:9"})
+    lock = Lock(1, (Archive("debian", "live", (("bookworm", "0" * 64),), True),), (target,))
+    done = fetch(lock, target, tmp_path, store, Silent(), site=nowhere, without=request.alone)
+    assert done.diagnostics == ()
+    assert fetch(lock, target, tmp_path, store, Silent(), site=nowhere).errors
+    laid_out, everything = (
+        {each.path.split("/")[1] for each in inputs(target, without) if each.path.startswith("debs/")}
+        for without in (request.alone, frozenset[str]())
+    )
+    assert everything - laid_out == request.alone and laid_out
 
 
 def test_a_newer_build(server: Server, tmp_path: Path) -> None:

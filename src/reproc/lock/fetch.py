@@ -108,8 +108,8 @@ def fetch(
 ) -> Outcome[Fetched]:
     """Puts everything that the lock names for the target into the store, each file digest-checked.
 
-    `folder` is the spec's, `without` holds the keys of trees that are not wanted. What is there already is not
-    fetched again. The value is what has come, also where something is wrong.
+    `folder` is the spec's, `without` holds the keys of trees and the names of layers that are not wanted. What is
+    there already is not fetched again. The value is what has come, also where something is wrong.
     """
     work = Fetching(store, site or Site(), Client(), progress)
 
@@ -138,7 +138,8 @@ def fetch_tree(
 def _all(
     work: Fetching, lock: Lock, target: LockedTarget, folder: Path, without: Container[str]
 ) -> Outcome[None]:
-    debs = [deb for each in target.systems for layer in each.apt for deb in layer.debs]
+    layers = [layer for each in target.systems for layer in each.apt if layer.name not in without]
+    debs = [deb for layer in layers for deb in layer.debs]
     bases = tuple(dict.fromkeys(each.base for each in target.systems))
     made = [b for b in bases if isinstance(b, BootstrapBase) and work.store.path(b.sha256) is None]
     debs += (deb for base in made for deb in base.debs)

@@ -74,6 +74,8 @@ class AptRequest:
     """Code names of the releases from which packages are taken that the base's own does not have."""
     tools: tuple[tuple[str, str], ...] = ()
     """Name and version of the tool chains that they are."""
+    alone: bool = False
+    """Whether only a standalone recipe installs them: a vendored one has what is made with them."""
 
 
 @record
@@ -261,6 +263,11 @@ class TargetRequest:
     further: tuple[TargetRequest, ...] = ()
     """The other bases that builds stand on, each with its packages and nothing else, by the names of their stages."""
 
+    @property
+    def alone(self) -> frozenset[str]:
+        """The names of the layers that only a standalone recipe installs."""
+        return frozenset(layer.name for each in (self, *self.further) for layer in each.apt if layer.alone)
+
 
 SYSTEM = "system"
 TOOLS = "tools"
@@ -391,7 +398,8 @@ def _compiling(
                 needed = ()
         if needed and each.made.key in keys:
             packages = _items(needed, each.tool.origin)
-            yield AptRequest(source_layer(ground, each.made), below, packages)
+            alone = isinstance(each.origin, CondaPackages)
+            yield AptRequest(source_layer(ground, each.made), below, packages, alone=alone)
 
 
 def _base(target: Target) -> BaseRequest:

@@ -20,11 +20,11 @@ BASE = "base.tar"
 def inputs(target: LockedTarget, without: Container[str] = ()) -> tuple[Input, ...]:
     """Every file below `inputs/` that a vendored build of the target needs, sorted by path.
 
-    `without` holds the keys of trees that it does not need.
+    `without` holds the keys of trees, and the names of layers, that it does not need.
     """
     found = [Input(BASE, base_digest(target.base))]
     found += (Input(further_base(each.name), base_digest(each.base)) for each in target.further)
-    for layer in (layer for each in target.systems for layer in each.apt):
+    for layer in (layer for each in target.systems for layer in each.apt if layer.name not in without):
         found += (Input(f"{debs_folder(layer.name)}/{deb_name(deb)}", deb.sha256) for deb in layer.debs)
     for environment in target.python:
         folder = wheels_folder(environment.name)

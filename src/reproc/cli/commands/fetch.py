@@ -41,7 +41,7 @@ def run(options: Namespace, console: Console) -> int:
         for request in requests:
             locked = project.locked(request.name)
             assert project.lock is not None and locked is not None, "a lock that fits has every target"
-            outcome = fetch(project.lock, locked, project.folder.root, store, progress)
+            outcome = fetch(project.lock, locked, project.folder.root, store, progress, without=request.alone)
             console.show([each for each in outcome.diagnostics if each not in told])
             told += outcome.diagnostics
             if outcome.errors:
