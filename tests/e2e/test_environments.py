@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import io
 import json
-import lzma
 import subprocess
 import sys
 import tarfile
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
+from debs import members
 from projects import written
 from pushed import REGISTRY, push
-
-from reproc.lock.archives import Site
-from reproc.lock.net import Client
 
 pytestmark = [pytest.mark.network, pytest.mark.slow, pytest.mark.engines("docker", "singularity")]
 
@@ -128,39 +125,17 @@ SOURCES = {
 
 def unpacked(names: Sequence[str], suite: str, folder: Path, links: Mapping[str, str]) -> bytes:
     """A layer with what packages of a release of Debian hold, and with symbolic links."""
-    client = Client()
-    roots = Site(environment={}).live("debian")
-
-    def got(path: str) -> bytes:
-        return client.get([f"{root}/{path}" for root in roots], path)
-
-    index = lzma.decompress(got(f"dists/{suite}/main/binary-amd64/Packages.xz")).decode()
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as layer:
-        for path in sorted(paths(index, names)):
-            deb = folder / path.rpartition("/")[2]
-            deb.write_bytes(got(path))
-            tree = subprocess.run(["dpkg-deb", "--fsys-tarfile", deb], check=True, capture_output=True).stdout
-            with tarfile.open(fileobj=io.BytesIO(tree)) as packed:
-                for head in packed:
-                    # folders are there, or made; /lib is a link to /usr/lib
-                    head.name = head.name.removeprefix("./")
-                    head.name = f"usr/{head.name}" if head.name.startswith("lib/") else head.name
-                    if not head.isdir():
-                        layer.addfile(head, packed.extractfile(head) if head.isreg() else None)
+        for head, content in members(suite, names, folder):
+            # folders are there, or made; /lib is a link to /usr/lib
+            head.name = f"usr/{head.name}" if head.name.startswith("lib/") else head.name
+            layer.addfile(head, io.BytesIO(content) if content is not None else None)
         for name, target in links.items():
             head = tarfile.TarInfo(name)
             head.type, head.linkname = tarfile.SYMTYPE, target
             layer.addfile(head)
     return out.getvalue()
-
-
-def paths(index: str, names: Sequence[str]) -> Iterator[str]:
-    """Where the archive has the packages."""
-    for stanza in index.split("\n\n"):
-        fields = dict(line.split(": ", 1) for line in stanza.splitlines() if ": " in line and line[0] != " ")
-        if fields.get("Package") in names:
-            yield fields["Filename"]
 
 
 def toolkit(folder: Path) -> bytes:

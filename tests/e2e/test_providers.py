@@ -16,12 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from debs import debian
 from projects import written
 from pushed import REGISTRY, push
 from standin import Snapshots
-
-from reproc.lock.archives import Site
-from reproc.lock.net import Client
 
 pytestmark = [pytest.mark.network, pytest.mark.slow, pytest.mark.engines("docker", "singularity")]
 
@@ -63,12 +61,6 @@ SOURCES = {
     '{ printf("%s %.1f\\n", __VERSION__, sqrt(argc + 3.0)); return 0; }\n',
     "rules.ninja": "rule cc\n  command = cc -O2 -o $out $in -lm\nbuild newer: cc version.c\n",
 }
-
-
-def debian(path: str) -> bytes:
-    """A file of the live archive."""
-    roots = Site(environment={}).live("debian")
-    return Client().get([f"{root}/{path}" for root in roots], path)
 
 
 @pytest.fixture
