@@ -57,7 +57,9 @@ def test_every_way_has_a_reason(name: str, version: str) -> None:
         assert all(way.reason and way.what for way in found)
         assert {"distro", "image"} <= {way.provider for way in found}
         packaged = name == "python" and catalog.names_version(base.python, version)
-        assert [way.provider for way in found if way.taken] == (["distro"] if packaged else [])
+        archived = name == "python" and version == "3.11"
+        taken = ["distro"] if packaged else ["archive"] if archived else []
+        assert [way.provider for way in found if way.taken] == taken
 
 
 def told(name: str, version: str, provider: str) -> str:
@@ -71,6 +73,9 @@ def test_what_is_said_of_them() -> None:
         'take it as the base, `base image "docker.io/library/python:3.8.20-slim-bookworm" '
         "{ is debian bookworm }`; `python 3.8 { provider image }` makes environments of it"
     )
+    assert told("python", "3.8", "archive").startswith("it runs on any base")
+    assert told("python", "3.11", "archive") == "packages come first; `provider archive` takes it"
+    assert told("python", "3.7", "archive").startswith("there are 3.8.20, 3.9.25, ")
     assert "too old for `is`" in told("python", "2.7", "image")
     assert told("r", "4.2", "distro") == (
         "the base's own release packages it: `system { packages r-base-core }`"

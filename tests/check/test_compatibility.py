@@ -109,15 +109,31 @@ def test_images_of_gcc(base: str, release: str, version: str, folder: Folder) ->
 def test_python_of_a_base(distribution: str, base: str, version: str, folder: Folder) -> None:
     own = FACTS["python"][distribution][base]
     found = told(f"base {distribution} {base}\npython {version}\n", folder)
+    if version == own or version not in ("2.7", "3.6", "3.7"):  # there is an archive
+        assert not found
+    else:
+        message, remedy = reason(found, "E0331")
+        assert message == f"{distribution} {base} packages Python {own}, not {version}"
+        assert "archives for linux/amd64 are known of 3.8." in remedy
+
+
+@pytest.mark.parametrize("version", [f"3.{minor}" for minor in range(8, 15)])
+@pytest.mark.parametrize(
+    ("distribution", "base"), [(d, each) for d, rows in FACTS["python"].items() for each in rows]
+)
+def test_packaged_python_of_a_base(distribution: str, base: str, version: str, folder: Folder) -> None:
+    own = FACTS["python"][distribution][base]
+    said = f"python {version} {{ provider distro }}\n"
+    found = told(f"base {distribution} {base}\n{said}", folder)
     if version == own:
         assert not found
         return
     message, remedy = reason(found, "E0331")
-    assert message.startswith(f"{distribution} {base} packages Python {own}, not {version}")
+    assert message == f"{distribution} {base} packages Python {own}, not {version}"
     having = [(d, each) for d, rows in FACTS["python"].items() for each in rows if rows[each] == version]
     assert re.findall(r"`base (\w+) (\w+)`", remedy) == having
     for each in having:
-        assert not told(f"base {each[0]} {each[1]}\npython {version}\n", folder)
+        assert not told(f"base {each[0]} {each[1]}\n{said}", folder)
 
 
 # the platform

@@ -66,6 +66,7 @@ LOCK = Lock(
                 PythonEnvironment(
                     "own", "python3.11", "/opt/own", (SDIST,), (BuildTools("code x", (WHEEL,)),), ADDRESS
                 ),
+                PythonEnvironment("old", "/opt/python/3.8.20/bin/python3.8", "/opt/venv-old", (WHEEL,)),
             ),
             (
                 ("code x", LocalTree("src", FILES, B)),
@@ -168,6 +169,9 @@ def test_no_value_of_another_kind_is_believed(value: object, data: st.DataObject
         (("targets", 0, "name"), "a b"),
         (("targets", 0, "name"), "../up"),
         (("targets", 0, "python", 0, "prefix"), "opt"),
+        (("targets", 0, "python", 0, "interpreter"), "python3.11; rm"),
+        (("targets", 0, "python", 0, "interpreter"), "/opt/python/../bin/python3.8"),
+        (("targets", 0, "python", 0, "interpreter"), "python"),
         (("targets", 0, "python", 0, "wheels", 0, "filename"), "../n.whl"),
         (("targets", 0, "python", 1, "tools", 0, "project"), "code ../x"),
         (("targets", 0, "python", 1, "index"), "https://x'; rm"),

@@ -113,6 +113,20 @@ def test_a_build_s_own_programs_are_looked_at_whatever_the_target_says(tmp_path:
     assert "`-march=native`" in finding.message
 
 
+def test_an_interpreter_out_of_an_archive_is_not_of_the_spec_s_own_making(tmp_path: Path) -> None:
+    build = 'cpu x86-64-v2\nbuild fit { in /opt; run "make" }\n'
+    seen = image(tmp_path, TESTS, "-msse2")
+    (tmp_path / "image/opt/python").mkdir()
+    (tmp_path / "image/opt/fit").rename(tmp_path / "image/opt/python/3.8.20")
+    (tmp_path / "own").mkdir()
+    findings = [
+        next(binaries.check(target(folder, build + python), seen))
+        for folder, python in ((tmp_path, "python 3.8"), (tmp_path / "own", ""))
+    ]
+    assert [each.holds for each in findings] == [True, False]
+    assert {each.path for each in findings} == {"/opt/python/3.8.20/lib/libfit.so"}
+
+
 def test_an_image_is_looked_into_once(tmp_path: Path) -> None:
     found = image(tmp_path)
     shelf = cast(Shelf, found.engine)

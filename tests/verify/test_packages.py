@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from reproc.catalog.pythons import PythonArchive
 from reproc.verify.audits.image import Image, Unreadable
 from reproc.verify.engines.base import Engine
 from reproc.verify.packages import licenses_of, licenses_of_metadata, packages
@@ -95,6 +96,15 @@ def test_packages_of_an_image(engine_name: str, images: Images, tmp_path: Path) 
         Package("a.thing", "2.0", "python", ("MIT License",)),
         Package("other", "1!3", "python"),
     )
+
+
+def test_an_interpreter_out_of_an_archive(engine_name: str, images: Images, tmp_path: Path) -> None:
+    engine, name = images(engine_name)
+    archive = PythonArchive("3.8.20", "https://example.org/python.tar.gz", "0" * 64)
+    found = packages(Image(engine, name, (), tmp_path), (), (archive,))
+    assert [each for each in found if each.kind == "python"] == [
+        Package("CPython", "3.8.20", "python", ("CNRI-Python", "Python-2.0"))
+    ]
 
 
 def test_an_image_that_is_not_there_has_no_list(engine_name: str, images: Images, tmp_path: Path) -> None:

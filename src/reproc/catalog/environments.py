@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reproc import catalog
-from reproc.catalog import Release, holders
-from reproc.catalog.ways import Way, nearest
+from reproc.catalog import Release, holders, pythons
+from reproc.catalog.ways import Way, nearest, numbers
 
 FIRST_VENV = (3, 4)
 """The first Python that makes environments with pip in them by itself (PEP 453)."""
@@ -23,7 +23,7 @@ def environment_ways(name: str, version: str, base: Release) -> tuple[Way, ...]:
     return (
         _packaged(name, version, base),
         _imaged(name, version, base),
-        *_further(name, version),
+        *_further(name, version, base),
     )
 
 
@@ -73,14 +73,33 @@ def _imaged(name: str, version: str, base: Release) -> Way:
     return Way("image", found.version, what, False, f"take it as the base, `{found.statement}`; {use}")
 
 
-def _further(name: str, version: str) -> Iterator[Way]:
+def _further(name: str, version: str, base: Release) -> Iterator[Way]:
     if name == "cuda":
         yield Way("pypi", "", f"NVIDIA's wheels of CUDA {version}", False, _LATER)
         return
-    yield Way(
-        "archive", "", f"a binary archive of {name} {version}", False, "a `build` can unpack and keep it"
-    )
+    if name == "python":
+        yield _archived(version, catalog.names_version(base.python, version))
+    else:
+        where = "a `build` can unpack and keep it"
+        yield Way("archive", "", f"a binary archive of {name} {version}", False, where)
     yield Way("source", "", f"a release of {name} {version}", False, "a `build` can compile and keep it")
+
+
+def _archived(version: str, packaged: bool) -> Way:
+    """The archive of a Python; `packaged` says that the base's release has the version, too."""
+    found = {p: each for p in pythons.PLATFORMS if (each := pythons.archive(version, p)) is not None}
+    if not found:
+        known = dict.fromkeys(each.version for p in pythons.PLATFORMS for each in pythons.archives(p))
+        listed = ", ".join(nearest(version, known))
+        return Way("archive", "", f"archives of {pythons.PROJECT}", False, f"there are {listed}")
+    newest = max((each.version for each in found.values()), key=numbers)
+    only = [platform for platform, each in found.items() if each.version == newest]
+    what = f"python {newest} of {pythons.PROJECT}"
+    what += f", for {only[0]}" if len(only) < len(pythons.PLATFORMS) else ""
+    reason = "it runs on any base, with libraries of its own, pinned by its digest"
+    if packaged:
+        reason = "packages come first; `provider archive` takes it"
+    return Way("archive", newest, what, True, reason, taken=not packaged)
 
 
 def _minor(version: str) -> tuple[int, int]:

@@ -44,6 +44,7 @@ _DEB = re.compile(r"([a-z0-9][a-z0-9+.-]*)_([A-Za-z0-9.+~:-]+)_([a-z0-9-]+)@([a-
 _WHEEL = re.compile(r"[A-Za-z0-9._+!-]+\.(whl|tar\.gz|zip|tar\.bz2)")
 CONDA_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+!-]*")
 CONDA_PATH = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)?/[A-Za-z0-9_][A-Za-z0-9._+!-]*\.(?:conda|tar\.bz2)")
+_INTERPRETER = re.compile(r"(/opt/python/[0-9]+(\.[0-9]+)+/bin/)?python[0-9]+(\.[0-9]+)+")
 _PROJECT = re.compile(r"(code )?[A-Za-z0-9][A-Za-z0-9._-]*")
 _ADDRESS = re.compile(r"[a-z]+://[^\s\"'<>\\^`{|}\x00-\x1f\x7f]+")
 _PURL = re.compile(r"pkg:[a-z]+/[A-Za-z0-9@%._~:/+?=&-]+")
@@ -340,7 +341,7 @@ def _python(at: _Reader) -> PythonEnvironment:
     tools = at.optional("tools", at.readers) or []
     return PythonEnvironment(
         at.text("name", _WORD),
-        at.text("interpreter", _WORD),
+        at.text("interpreter", _INTERPRETER),
         at.text("prefix", _ABSOLUTE),
         _wheels(at),
         tuple(BuildTools(each.text("project", _PROJECT), _wheels(each)) for each in tools),

@@ -145,7 +145,7 @@ def _all(
     debs += (deb for base in made for deb in base.debs)
     jobs: list[Job] = list(work.debs(debs, lock.archives))
     for environment in target.python:
-        version = environment.interpreter.removeprefix("python")
+        version = environment.version
         wheels = (*environment.wheels, *(wheel for each in environment.tools for wheel in each.wheels))
         jobs += (
             work.wheel(wheel, version, target.platform, environment.index) for wheel in dict.fromkeys(wheels)

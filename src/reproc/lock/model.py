@@ -130,13 +130,18 @@ class PythonEnvironment:
 
     name: str
     interpreter: str
-    """Such as `python3.11`."""
+    """Such as `python3.11`; of an archive's the path, `/opt/python/3.8.20/bin/python3.8`."""
     prefix: str
     wheels: tuple[Wheel, ...]
     tools: tuple[BuildTools, ...] = ()
     """For each project that is built in the image, sorted."""
     index: str | None = None
     """The package index that the author names; None is PyPI."""
+
+    @property
+    def version(self) -> str:
+        """The interpreter's minor version, `3.11`."""
+        return self.interpreter.rpartition("python")[2]
 
 
 @record

@@ -11,6 +11,7 @@ from reproc import catalog
 from reproc.catalog import Toolchain, elsewhere, processors
 from reproc.catalog.elsewhere import CondaPackages, ImageFolder, Recipe
 from reproc.check import CheckedSpec, Target, place_of_python
+from reproc.check.pythons import archive_of, provider_of
 from reproc.check.tools import (
     Outside,
     outside,
@@ -118,6 +119,7 @@ class PythonRequest:
     version: str
     """The interpreter's minor version, `3.11`."""
     interpreter: str
+    """The program: its name, or of an archive's its whole path."""
     prefix: str
     requirements: tuple[Item, ...]
     files: tuple[RequirementsFile, ...]
@@ -307,6 +309,7 @@ def _target(
     trees += [(f"data {data.name}", _data(data)) for data in target.data]
     trees += _files(target)
     trees += _outside(target, as_of)
+    trees += _interpreters(target)
     return TargetRequest(
         name=target.name,
         platform=target.platform,
@@ -434,9 +437,10 @@ def _apt(target: Target) -> tuple[AptRequest, ...]:
     inside = tools_in_image(target)
     own = [build for build in target.builds if build.on is None]
     layers += _compiling(None, target, below, [*inside, *(t for b in own for t in tools_of(target, b))])
-    if target.release and any(python.provider != "image" for python in target.pythons):
+    packaged = [python for python in target.pythons if provider_of(python, target) == "distro"]
+    if target.release and packaged:
         interpreter = f"python{target.release.python}-venv"
-        layers.append(AptRequest(PYTHON, below, _items((interpreter,), target.pythons[0].origin)))
+        layers.append(AptRequest(PYTHON, below, _items((interpreter,), packaged[0].origin)))
         below = PYTHON
     if inside:
         layers.append(_tools_layer(TOOLS, below, inside, target.toolchains[0].origin))
@@ -507,7 +511,7 @@ def _python(
         return ()
     return tuple(
         replace(
-            _environment(python, release, folder, report),
+            _environment(python, target, release, folder, report),
             installs=tuple(_install(item, trees[f"code {item.text}"], folder) for item in python.install),
             as_of=as_of,
         )
@@ -526,14 +530,19 @@ def _install(item: Item, tree: TreeRequest, folder: Folder) -> InstallRequest:
 
 
 def _environment(
-    python: Python, release: catalog.Release, folder: Folder, report: Callable[[Diagnostic], None]
+    python: Python,
+    target: Target,
+    release: catalog.Release,
+    folder: Folder,
+    report: Callable[[Diagnostic], None],
 ) -> PythonRequest:
     # an image's may have a full version; what it is called, and its wheels, go by two numbers
     own = ".".join((python.version or "").split(".")[:2]) if python.provider == "image" else release.python
+    archive = archive_of(python, target)
     return PythonRequest(
         name=python.identity[0],
-        version=own,
-        interpreter=f"python{own}",
+        version=archive.minor if archive else own,
+        interpreter=archive.interpreter if archive else f"python{own}",
         prefix=place_of_python(python),
         requirements=python.packages,
         files=_texts(python.requirements, folder, report),
@@ -578,6 +587,17 @@ def _data(data: Data) -> TreeRequest:
 def _outside(target: Target, as_of: int | None) -> list[tuple[str, TreeRequest]]:
     """The tool chains that do not come as packages, by what each is made of."""
     return [(each.key, _made_of(each, target, as_of)) for each in outside(target)]
+
+
+def _interpreters(target: Target) -> list[tuple[str, TreeRequest]]:
+    """The Pythons that come as archives."""
+    found: dict[str, TreeRequest] = {}
+    for python in target.pythons:
+        if archive := archive_of(python, target):
+            at = python.origin
+            asked = WebRequest((archive.url,), Item(archive.sha256, at), None, True, None, at)
+            found.setdefault(archive.key, asked)
+    return list(found.items())
 
 
 def _made_of(found: Outside, target: Target, as_of: int | None) -> TreeRequest:

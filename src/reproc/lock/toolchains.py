@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from reproc import catalog
 from reproc.catalog import Release
+from reproc.catalog.environments import instead
 from reproc.catalog.ways import ways
 from reproc.diagnostics.codes import lock as codes
 from reproc.diagnostics.diagnostic import Diagnostic, error
@@ -131,10 +132,14 @@ def instead_of_packages(request: TargetRequest, told: Sequence[Diagnostic]) -> I
 def instead_of(
     key: str, asked: TreeRequest, request: TargetRequest, told: Sequence[Diagnostic]
 ) -> Iterator[Diagnostic]:
-    """Where else a tool chain is that one of these was to bring; not where it is this machine that fails."""
+    """Where else a tool chain, or a Python, is that this was to bring; not where it is this machine that fails."""
     kind, _, rest = key.partition(" ")
     here = (codes.NO_SPACE, codes.TOOL_MISSING)
-    if kind == "toolchain" and not any(each.code in here for each in told):
+    if any(each.code in here for each in told):
+        return
+    if kind == "interpreter":
+        yield from _image_with(rest, request, asked.origin)
+    if kind == "toolchain":
         name, version, *_ = rest.split("-")
         match asked:
             case FolderRequest():
@@ -146,10 +151,22 @@ def instead_of(
         yield from _next(name, version, provider, request, asked.origin)
 
 
+def _image_with(version: str, request: TargetRequest, origin: Span) -> Iterator[Diagnostic]:
+    """The image that holds the Python whose archive cannot be had."""
+    base = instead("python", version, _release(request))
+    if base is not None:
+        facts = {"name": "python", "version": version, "provider": "archive", "what": f"`{base}`"}
+        yield error(codes.PROVIDER_GONE, origin, next="image", **facts)
+
+
+def _release(request: TargetRequest) -> Release | None:
+    return catalog.release(request.base.distribution or "", request.base.release or "")
+
+
 def _next(
     name: str, version: str, provider: str, request: TargetRequest, origin: Span
 ) -> Iterator[Diagnostic]:
-    release = catalog.release(request.base.distribution or "", request.base.release or "")
+    release = _release(request)
     others = ways(name, version, release) if release is not None else ()
     found = next((each for each in others if each.fits and each.provider != provider), None)
     if found is not None:

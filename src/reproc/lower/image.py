@@ -18,6 +18,7 @@ from reproc.lower.builds import kept, scripts
 from reproc.lower.environment import apply, changed, environment_origin, image_path
 from reproc.lower.files import directory_steps, file_steps, user_steps, workdir_steps
 from reproc.lower.hardware import hardware_labels, hardware_variables
+from reproc.lower.interpreters import interpreter_steps
 from reproc.lower.mounts import mount_points, mounted
 from reproc.lower.plan import Plan
 from reproc.lower.projects import project_steps
@@ -30,7 +31,7 @@ def image_stage(work: Work, stages: list[Stage]) -> tuple[Stage, Runtime]:
     """What the image gets on top of the base, in the order in which it seldom changes."""
     target = work.target
     python = target.pythons[0].origin if target.pythons else None
-    steps: list[Step] = [*work.apt(PYTHON, "Python", python), *_python(work)]
+    steps: list[Step] = [*work.apt(PYTHON, "Python", python), *interpreter_steps(work), *_python(work)]
     if inside := tools_in_image(target):
         origin = target.toolchains[0].origin
         steps += tool_steps(work, TOOLS, inside, origin)

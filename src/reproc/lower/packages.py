@@ -131,7 +131,8 @@ def new_environment(interpreter: str, place: str) -> tuple[str, ...]:
     Before 3.11 compiled code has sets in the order of their hashes (github.com/python/cpython/issues/81777); and
     `venv` calls ensurepip so that this does not see PYTHONHASHSEED.
     """
-    if tuple(map(int, interpreter.removeprefix("python").split("."))) >= (3, 11):
+    version = interpreter.rpartition("python")[2]
+    if tuple(map(int, version.split("."))) >= (3, 11):
         return (f"{interpreter} -m venv {place}",)
     return (
         "export PYTHONHASHSEED=0",

@@ -115,7 +115,7 @@ class Python(Block):
     provider: str | None = once(
         "provider",
         l.choice("distro", "image", "archive"),
-        "where the interpreter comes from; `image`: the base image holds it",
+        "where the interpreter comes from; `image`: the base image holds it, `archive`: it is one of its own",
     )
     venv: str | None = once("venv", l.PATH, "where it lies; /opt/venv or /opt/venv-NAME if not given")
     binary: tuple[Item, ...] = many(

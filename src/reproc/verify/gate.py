@@ -118,7 +118,7 @@ class _Gate(ThreadingHTTPServer):
         if sha256 not in self.wheels:
             return None
         wheel, environment, target = self.wheels[sha256]
-        version = environment.interpreter.removeprefix("python")
+        version = environment.version
         asked = (wheel,), version, target.platform
         pypi.fetch(*asked, self.client, self.site, self.store, environment.index)
         return self.store.path(sha256)

@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from reproc.catalog import pythons
+from reproc.catalog.pythons import PythonArchive
 from reproc.verify.audits.image import Image
 from reproc.verify.report import Package
 
@@ -37,9 +39,16 @@ done
 """
 
 
-def packages(image: Image, environments: Sequence[str]) -> tuple[Package, ...]:
-    """What an image holds, by kind and name; the Python packages of these environments. Raises `Unreadable`."""
+def packages(
+    image: Image, environments: Sequence[str], interpreters: Sequence[PythonArchive] = ()
+) -> tuple[Package, ...]:
+    """What an image holds, by kind and name; the Python packages of these environments. Raises `Unreadable`.
+
+    Interpreters that came as archives are told themselves, with what they have brought along.
+    """
     found = [*_debian(image)]
+    found += (Package("CPython", each.version, "python", pythons.licenses()) for each in interpreters)
+    environments = [*environments, *(each.place for each in interpreters)]
     if environments:
         found += _python(image.say(_METADATA, *environments))
     return tuple(sorted(dict.fromkeys(found), key=lambda each: (each.kind, each.name, each.version)))

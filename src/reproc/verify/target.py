@@ -9,6 +9,7 @@ from functools import cached_property, partial
 from pathlib import Path
 
 from reproc.check import place_of_python
+from reproc.check.pythons import archives_of
 from reproc.diagnostics import Diagnostic, error
 from reproc.diagnostics.codes import verify as codes
 from reproc.record import replace
@@ -76,7 +77,8 @@ class Images:
         """The packages that an image holds, or why it cannot be looked into."""
         plan = self.plan
         environments = [place_of_python(each) for each in plan.target.pythons] if plan.target else []
-        key = proofs.packages_key(digest or image, environments)
+        interpreters = archives_of(plan.target) if plan.target else ()
+        key = proofs.packages_key(digest or image, [*environments, *(each.place for each in interpreters)])
         if (earlier := self._known.packages(key)) is not None:
             return earlier
         folder = self._folder("packages")
@@ -84,7 +86,7 @@ class Images:
         try:
             with self.rows.progress.task(f"packages of {plan.name}"):
                 seen = Image(engine, image, plan.entry, folder, wanted=self.aside.wanted)
-                found = packages(seen, environments)
+                found = packages(seen, environments, interpreters)
         except Unreadable as failure:
             doing = f"listing the packages of `{plan.name}`"
             return error(codes.ENGINE_FAILED, None, engine=engine.name, doing=doing, reason=failure)

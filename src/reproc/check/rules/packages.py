@@ -6,9 +6,12 @@ import re
 from collections.abc import Iterator
 
 from reproc import catalog
+from reproc.catalog import pythons
 from reproc.catalog.environments import has_venv, instead
+from reproc.catalog.ways import nearest as closest
 from reproc.check.checked import Target, place_of_python
 from reproc.check.names import nearest
+from reproc.check.pythons import archive_of, holds_python, provider_of
 from reproc.check.rules.inputs import exists
 from reproc.diagnostics import Diagnostic, Label, error
 from reproc.diagnostics.codes import rules as codes
@@ -66,29 +69,56 @@ def _interpreter(python: Python, target: Target) -> Iterator[Diagnostic]:
         yield error(
             codes.PYTHON_VERSION_MISSING, python.origin, version=release.python if release else "3.11"
         )
-    elif python.provider in ("image", "archive"):
-        yield from _elsewhere(python, version, target)
-    elif release is not None and not f"{release.python}.".startswith(f"{version}."):
-        others = [f"`base {each.distribution} {each.codename}`" for each in _with_python(version)]
-        held = target.base.kind in ("image", "archive")
+    elif python.provider == "image":
+        yield from _of_image(python, version, target)
+    elif python.provider == "archive" and archive_of(python, target) is None:
         yield error(
-            codes.PYTHON_NOT_IN_RELEASE,
+            codes.PYTHON_PROVIDER,
             python.origin,
-            release=f"{release.distribution} {release.codename}",
-            known=release.python,
+            provider="archive",
             version=version,
-            held="provider image" if held else None,
-            others=" or ".join(others) or None,
-            image=instead("python", version, release) if has_venv(version) else None,
+            problem=f"no archive of it is known for {target.platform}",
+            archives=_nearest(version, target),
         )
+    elif release is not None and not _is_there(python, version, release, target):
+        yield _not_in_release(python, version, release, target)
 
 
-def _elsewhere(python: Python, version: str, target: Target) -> Iterator[Diagnostic]:
-    """What speaks against an interpreter that no package brings: a base image holds it, or nothing does."""
+def _is_there(python: Python, version: str, release: catalog.Release, target: Target) -> bool:
+    own = catalog.names_version(release.python, version)
+    return own if python.provider == "distro" else provider_of(python, target) is not None
+
+
+def _not_in_release(python: Python, version: str, release: catalog.Release, target: Target) -> Diagnostic:
+    others = [f"`base {each.distribution} {each.codename}`" for each in _with_python(version)]
+    found = pythons.archive(version, target.platform)
+    # `provider distro` on an image of another kind is not about what that holds
+    held = target.base.kind in ("image", "archive") and (found is None or holds_python(target))
+    return error(
+        codes.PYTHON_NOT_IN_RELEASE,
+        python.origin,
+        release=f"{release.distribution} {release.codename}",
+        known=release.python,
+        version=version,
+        held="provider image" if held else None,
+        archive=found.version if found else None,
+        others=" or ".join(others) or None,
+        image=instead("python", version, release) if has_venv(version) else None,
+        platform=target.platform,
+        archives=_nearest(version, target),
+    )
+
+
+def _nearest(version: str, target: Target) -> str | None:
+    """The versions of which archives are known that are the least away."""
+    known = closest(version, (each.version for each in pythons.archives(target.platform)))
+    return ", ".join(known) or None
+
+
+def _of_image(python: Python, version: str, target: Target) -> Iterator[Diagnostic]:
+    """What speaks against an interpreter that a base image holds."""
     image, advice = instead("python", version, target.release), None
-    if python.provider == "archive":
-        problem = "archives of Python are not in this version"
-    elif not has_venv(version if "." in version else f"{version}.99"):
+    if not has_venv(version if "." in version else f"{version}.99"):
         problem, image = "it has no `venv` that could make an environment", None
         advice = "leave the statement out, and let a `build` install what the code takes"
     elif target.base.kind not in ("image", "archive"):
@@ -101,7 +131,7 @@ def _elsewhere(python: Python, version: str, target: Target) -> Iterator[Diagnos
     yield error(
         codes.PYTHON_PROVIDER,
         python.origin,
-        provider=python.provider,
+        provider="image",
         version=version,
         problem=problem,
         image=image,

@@ -254,11 +254,13 @@ PYTHON_NOT_IN_RELEASE = Code(
     "{release} packages Python {known}, not {version}",
     label="not in this release",
     help=(
+        "say `{held}` if that is what the base image holds, or `provider archive` for an archive of {archive}",
         "say `{held}` if that is what the base image holds, or write `python {known}`",
-        "write `python {known}`, or {others}, whose release packages {version}, or `{image}` and `provider image`",
-        "write `python {known}`, or `{image}` and `provider image`",
-        "write `python {known}`, or {others}, whose release packages {version}",
-        "write `python {known}`; no release that reproc knows packages {version}",
+        "leave `provider` out for an archive of {archive}, or choose {others}, whose release packages {version}",
+        "leave `provider` out for an archive of {archive}",
+        "archives for {platform} are known of {archives}; or take `{image}` and `provider image`",
+        "write `python {known}`; archives for {platform} are known of {archives}",
+        "write `python {known}`",
     ),
 )
 BAD_REQUIREMENT = Code(
@@ -288,6 +290,7 @@ PYTHON_PROVIDER = Code(
     "Python {version} cannot come from `provider {provider}`: {problem}",
     label="not from there",
     help=(
+        "archives are known of {archives}",
         "write `{image}` and `provider image`",
         "{advice}",
         "leave `provider` out, or choose a base whose release packages this Python",

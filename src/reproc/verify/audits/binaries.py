@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from reproc import audit
 from reproc.catalog import cuda, processors
 from reproc.check import Target, place_of_python
+from reproc.check.pythons import archives_of
 from reproc.verify.audits.image import Image, below
 from reproc.verify.report import Finding
 
@@ -26,6 +27,7 @@ def idle(target: Target) -> str | None:
 def check(target: Target, image: Image) -> Iterator[Finding]:
     own = _own(target)
     others = [place_of_python(python) for python in target.pythons]
+    others += (archive.place for archive in archives_of(target))
     programs = image.programs([*own, *_FOLDERS] if _promises(target) else own)
     findings = audit.judge(
         programs, promise(target), lambda path: below(path, own) and not below(path, others)
