@@ -57,7 +57,9 @@ SPEC = """
 reproc 1
 base debian bookworm { from bootstrap }
 
-python 3.9  { packages six==1.16.0 MarkupSafe==2.1.5 }
+code tiny { local "src" }
+
+python 3.9  { packages six==1.16.0 MarkupSafe==2.1.5; install tiny }
 python 3.11 { name own; packages six==1.16.0 }
 
 test "version" {
@@ -65,6 +67,7 @@ test "version" {
     expect stdout contains "(3, 9) 1.16.0"
     expect stdout contains "cpython-39-"
 }
+test "built for it" { run "python -c 'import tiny; print(tiny.__file__)'"; expect stdout contains "python3.9" }
 test "side by side" {
     run    "/opt/venv-own/bin/python -c 'import sys; print(sys.version_info[:2])'"
     expect stdout equals "(3, 11)"
@@ -81,6 +84,12 @@ test "all of it is compiled, and nothing by its time" {
         \"\"\"
 }
 """.replace("PLACE", PLACE)
+
+SOURCES = {
+    "pyproject.toml": '[build-system]\nrequires = ["setuptools==68.2.2"]\nbuild-backend = "setuptools.build_meta"\n'
+    '[project]\nname = "tiny"\nversion = "1.0"\n[tool.setuptools]\npy-modules = ["tiny"]\n',
+    "tiny.py": "",
+}
 
 
 def stand_in(folder: Path) -> bytes:
@@ -166,7 +175,7 @@ def verified(project: Path, exchanged: Exchanged, *options: str, env: dict[str, 
 
 def test_another_python_on_a_base(tmp_path: Path, address: str, exchanged: Exchanged) -> None:
     where = {"REPROC_MIRROR_GITHUB_COM": address}
-    project = written(tmp_path / "pythons", SPEC, {})
+    project = written(tmp_path / "pythons", SPEC, SOURCES)
     locked = exchanged("lock", project, env=where)
     assert locked.returncode == 0, locked.stderr
     assert "(unchanged)" in exchanged("lock", project, env=where).stdout
@@ -179,7 +188,7 @@ def test_another_python_on_a_base(tmp_path: Path, address: str, exchanged: Excha
     (wheel,) = [each["filename"] for each in target["python"][0]["wheels"] if each["name"] == "markupsafe"]
     assert "-cp39-cp39-manylinux_2_17_x86_64" in wheel
     report = verified(project, exchanged, "--rebuild", "2", env=where)
-    assert (report["summary"]["passed"], report["summary"]["failed"]) == (6, 0)
+    assert (report["summary"]["passed"], report["summary"]["failed"]) == (8, 0)
     (seen,) = report["targets"]
     assert seen["same_tree"]
     rows = [row for row in seen["engines"] if row["build"]]
@@ -192,18 +201,18 @@ def test_a_recipe_that_fetches_by_itself(
     tmp_path: Path, address: str, exchanged: Exchanged, service: Snapshots
 ) -> None:
     where = {"REPROC_MIRROR_GITHUB_COM": address, **service.environment()}
-    project = written(tmp_path / "standalone", SPEC, {})
+    project = written(tmp_path / "standalone", SPEC, SOURCES)
     locked = exchanged("lock", project, env=where)
     assert locked.returncode == 0, locked.stderr
     report = verified(project, exchanged, "--standalone", "-e", "docker", env=where)
-    assert (report["summary"]["passed"], report["summary"]["failed"]) == (3, 0)
+    assert (report["summary"]["passed"], report["summary"]["failed"]) == (4, 0)
 
 
 def test_another_file_at_the_address(tmp_path: Path, address: str, exchanged: Exchanged) -> None:
     served = tmp_path / "served" / FOLDER / NAME
     served.write_bytes(served.read_bytes() + b"\n")
-    project = written(tmp_path / "changed", SPEC, {})
+    project = written(tmp_path / "changed", SPEC, SOURCES)
     done = exchanged("lock", project, env={"REPROC_MIRROR_GITHUB_COM": address})
     assert done.returncode == 3
-    assert "error[E0435]" in done.stderr and "repro.spec:4:1" in done.stderr, done.stderr
+    assert "error[E0435]" in done.stderr and "repro.spec:6:1" in done.stderr, done.stderr
     assert "the next is `provider image`: `base image " in done.stderr, done.stderr

@@ -179,8 +179,11 @@ SOURCE_DIGEST = Code(
     "E0435",
     "source-digest",
     "`{source}` has the sha256 `{found}`, and `{expected}` was expected",
-    label="what the spec says",
-    help=("get the right file again, or write the digest that it has now if the change is meant",),
+    label="what is asked for",
+    help=(
+        "`{host}` serves another file than the one that is known: look there, or name another mirror",
+        "get the right file again, or write the digest that it has now if the change is meant",
+    ),
 )
 SOURCE_SIZE = Code(
     "E0436",

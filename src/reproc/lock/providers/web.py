@@ -12,7 +12,7 @@ from reproc.diagnostics.codes import lock as codes
 from reproc.diagnostics.diagnostic import Diagnostic, Outcome, error
 from reproc.lock import tar
 from reproc.lock.archives import Site, mirror_variable
-from reproc.lock.failures import NotServed, Unreachable
+from reproc.lock.failures import NotServed, Unreachable, host_of
 from reproc.lock.model import Download, WebTree
 from reproc.lock.net import Client
 from reproc.lock.problem import Problem, problem
@@ -189,7 +189,9 @@ def _refused(url: str, wanted: Wanted, trouble: NotServed | Unreachable | Mismat
     match trouble:
         case Mismatch(found=found, expected=expected):
             place = wanted.sha256.origin if wanted.sha256 else at
-            return error(codes.SOURCE_DIGEST, place, source=url, found=found, expected=expected)
+            # a digest that the spec does not say itself has no place of its own
+            host = host_of(url) if place == at else None
+            return error(codes.SOURCE_DIGEST, place, source=url, found=found, expected=expected, host=host)
         case Unreachable(host=host, reason=reason):
             return error(codes.NETWORK, at, host=host, reason=reason, variable=mirror_variable(host))
         case _WrongSize(found=size, expected=wanted_size):
