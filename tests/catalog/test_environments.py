@@ -56,7 +56,7 @@ def test_every_way_has_a_reason(name: str, version: str) -> None:
         found = environment_ways(name, version, base)
         assert all(way.reason and way.what for way in found)
         assert {"distro", "image"} <= {way.provider for way in found}
-        packaged = name == "python" and catalog.names_version(base.python, version)
+        packaged = name == "python" and catalog.packaged_python(version, base) is not None
         archived = name == "python" and version == "3.11"
         taken = ["distro"] if packaged else ["archive"] if archived else []
         assert [way.provider for way in found if way.taken] == taken
@@ -77,6 +77,7 @@ def test_what_is_said_of_them() -> None:
     assert told("python", "3.11", "archive") == "packages come first; `provider archive` takes it"
     assert told("python", "3.7", "archive").startswith("there are 3.8.20, 3.9.25, ")
     assert "too old for `is`" in told("python", "2.7", "image")
+    assert told("python", "2.7", "distro") == "its packages stand beside the base's own, of which none moves"
     assert told("r", "4.2", "distro") == (
         "the base's own release packages it: `system { packages r-base-core }`"
     )

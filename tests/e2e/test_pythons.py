@@ -216,3 +216,46 @@ def test_another_file_at_the_address(tmp_path: Path, address: str, exchanged: Ex
     assert done.returncode == 3
     assert "error[E0435]" in done.stderr and "repro.spec:6:1" in done.stderr, done.stderr
     assert "the next is `provider image`: `base image " in done.stderr, done.stderr
+
+
+OLD = """
+reproc 1
+base debian bookworm { from bootstrap }
+
+python 2.7  { packages six==1.16.0 MarkupSafe==1.1.1 Jinja2==2.11.3 }
+python 3.11 { name own; packages six==1.16.0 }
+
+test "version" {
+    run    "python -c 'import sys, jinja2, markupsafe._speedups; print sys.version_info[:2], jinja2.__version__'"
+    expect stdout equals "(2, 7) 2.11.3"
+}
+test "all that was named" {
+    run    "pip freeze"
+    expect stdout contains "MarkupSafe==1.1.1"
+}
+test "side by side" { run "/opt/venv-own/bin/python -c 'import sys, six; assert sys.version_info[0] == 3'" }
+"""
+
+
+def test_python_2_beside_the_base_s_own(tmp_path: Path, reproc: Reproc) -> None:
+    (tmp_path / "repro.spec").write_text(OLD.lstrip())
+    locked = reproc("lock", tmp_path)
+    assert locked.returncode == 0, locked.stderr
+    assert "(unchanged)" in reproc("lock", tmp_path).stdout
+    done = reproc(
+        "verify",
+        tmp_path,
+        "--rebuild",
+        "2",
+        env={"REPROC_REQUIRE_ENGINES": "docker,singularity"},
+        timeout=1200,
+    )
+    assert done.returncode == 0, done.stderr[-4000:] + done.stdout
+    report = json.loads((tmp_path / ".reproc/report.json").read_text(encoding="utf-8"))
+    (seen,) = report["targets"]
+    assert (report["summary"]["passed"], report["summary"]["failed"]) == (6, 0)
+    assert seen["same_tree"]
+    assert [row["rebuild"]["level"] for row in seen["engines"] if row["build"]] == ["R3", "R3"]
+    assert {"Jinja2", "python2.7", "six"} <= {each["name"] for each in seen["packages"]}
+    alone = reproc("compile", tmp_path)
+    assert alone.returncode == 2 and "is made by a program of the package index" in alone.stderr, alone.stderr

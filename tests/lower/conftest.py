@@ -14,6 +14,7 @@ from reproc.lock.model import (
     AptLayer,
     Archive,
     BootstrapBase,
+    BuildTools,
     CondaPackage,
     CondaTree,
     Deb,
@@ -74,6 +75,9 @@ def locked(request: TargetRequest, folder: Path) -> LockedTarget:
             each.interpreter,
             each.prefix,
             (Wheel("numpy", "1.26.4", "numpy-1.26.4-any.whl", 1, "e" * 64),),
+            (BuildTools("virtualenv", (Wheel("virtualenv", "16.7.12", "v.whl", 1, "d" * 64),)),)
+            if each.version == "2.7"
+            else (),
         )
         for each in request.python
     )

@@ -67,6 +67,32 @@ def test_without_a_lock_its_digest_is_the_catalogue_s(lowered: Lower) -> None:
     )
 
 
+OLD = """
+reproc 1
+base debian {0}
+python 2.7 {{ packages numpy==1.16.6 }}
+python {1} {{ name own; packages numpy }}
+"""
+
+
+@pytest.mark.parametrize(("base", "own"), [("bullseye", "3.9"), ("bookworm", "3.11")])
+def test_python_2_beside_the_base_s_own(base: str, own: str, lowered: Lower) -> None:
+    found = runs(lowered(OLD.format(base, own).lstrip()))
+    assert list(found) == ["Python", "Python environment /opt/venv", "Python environment /opt/venv-own"]
+    assert found["Python"].mounts == ("debs/python",)
+    made = found["Python environment /opt/venv"]
+    assert made.mounts == ("build-wheels/main/virtualenv", "wheels/main")
+    assert made.lines == (
+        "export PYTHONDONTWRITEBYTECODE=1",
+        "python2.7 -m zipfile -e /mnt/build-wheels/main/virtualenv/v.whl /mnt/virtualenv",
+        "python2.7 /mnt/virtualenv/virtualenv.py --quiet --no-download /opt/venv",
+        "rm -rf /mnt/virtualenv",
+        "/opt/venv/bin/pip install --quiet --disable-pip-version-check --no-cache-dir --no-compile --no-deps "
+        "--no-index --find-links /mnt/wheels/main --require-hashes -r /opt/venv/requirements.txt",
+        "find /opt/venv -name '*.pyc' -delete",
+    )
+
+
 DATA = """\
 # system configuration generated and used by the sysconfig module
 build_time_vars = {'AR': '/tools/llvm/bin/llvm-ar',

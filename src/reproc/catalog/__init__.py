@@ -30,6 +30,8 @@ class Release:
     """For one that has left the archive: the moment of its last state, which the snapshot service keeps."""
     platforms: tuple[str, ...] = ()
     """Those that it was made for, where these are not all."""
+    old_python: str = ""
+    """The minor version of a Python 2 that it packages beside; empty where there is none."""
 
     def made_for(self, platform: str) -> bool:
         """Whether it has packages for a platform."""
@@ -137,6 +139,7 @@ def every_release(distribution: str) -> tuple[Release, ...]:
             row.get("r", ""),
             row.get("snapshot"),
             tuple(row.get("platforms", ())),
+            row.get("old_python", ""),
         )
         for codename, row in rows.items()
     )
@@ -155,6 +158,19 @@ def release(distribution: str, name: str) -> Release | None:
 def environment_version(name: str, release: Release) -> str:
     """The version of `python` or `r` that a release packages; empty where that is not known."""
     return release.python if name == "python" else release.r
+
+
+def packaged_python(version: str, base: Release) -> tuple[str, Release] | None:
+    """The minor version of a packaged Python, and its release: the base's, or an older one, whose Python 2 stands beside.
+
+    Python 2 shares no package with Python 3; the packages of another Python 3 would replace the base's own.
+    """
+    if base.python and names_version(base.python, version):
+        return base.python, base
+    older = (each for each in reversed(every_release(base.distribution)) if each.libc <= base.libc)
+    return next(
+        ((e.old_python, e) for e in older if e.old_python and names_version(e.old_python, version)), None
+    )
 
 
 def toolchain_names() -> tuple[str, ...]:

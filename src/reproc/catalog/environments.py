@@ -42,11 +42,17 @@ def _packaged(name: str, version: str, base: Release) -> Way:
     where = f"{base.distribution} {base.codename}"
     if name == "cuda":
         return Way("distro", "", f"NVIDIA's packages for {where}", False, _LATER)
+    found = catalog.packaged_python(version, base) if name == "python" else None
+    if found is not None:
+        minor, release = found
+        what = f"python {minor} of {release.distribution} {release.codename}"
+        reason = "the base's own release packages it"
+        if release != base:
+            reason = "its packages stand beside the base's own, of which none moves"
+        return Way("distro", minor, what, True, reason, taken=True)
     packaged = catalog.environment_version(name, base)
     if packaged and catalog.names_version(packaged, version):
         what, reason = f"{name} {packaged} of {where}", "the base's own release packages it"
-        if name == "python":
-            return Way("distro", packaged, what, True, reason, taken=True)
         return Way("distro", packaged, what, True, f"{reason}: `system {{ packages r-base-core }}`")
     reason = f"it packages {packaged}" if packaged else "which it packages is not known"
     others = [

@@ -18,7 +18,7 @@ def provider_of(python: Python, target: Target) -> str | None:
     version, release = python.version, target.release
     if python.provider is not None or version is None or release is None:
         return python.provider
-    if catalog.names_version(release.python, version):
+    if catalog.packaged_python(version, release) is not None:
         return "distro"
     known = pythons.archive(version, target.platform) is not None
     return "archive" if known and not holds_python(target) else None

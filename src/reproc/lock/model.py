@@ -143,6 +143,11 @@ class PythonEnvironment:
         """The interpreter's minor version, `3.11`."""
         return self.interpreter.rpartition("python")[2]
 
+    @property
+    def old(self) -> bool:
+        """Whether it is of Python 2: what its `tools` have is then the program that makes the environment."""
+        return self.version.startswith("2.")
+
 
 @record
 class TreeEntry:

@@ -437,14 +437,30 @@ def _apt(target: Target) -> tuple[AptRequest, ...]:
     inside = tools_in_image(target)
     own = [build for build in target.builds if build.on is None]
     layers += _compiling(None, target, below, [*inside, *(t for b in own for t in tools_of(target, b))])
-    packaged = [python for python in target.pythons if provider_of(python, target) == "distro"]
-    if target.release and packaged:
-        interpreter = f"python{target.release.python}-venv"
-        layers.append(AptRequest(PYTHON, below, _items((interpreter,), packaged[0].origin)))
+    if (pythons := _packaged_pythons(target, below)) is not None:
+        layers.append(pythons)
         below = PYTHON
     if inside:
         layers.append(_tools_layer(TOOLS, below, inside, target.toolchains[0].origin))
     return tuple(layer for layer in layers if layer.packages)
+
+
+def _packaged_pythons(target: Target, below: str | None) -> AptRequest | None:
+    """The interpreters that come as packages; a Python 2 makes environments by what the lock names."""
+    names: set[str] = set()
+    beside: set[str] = set()
+    base = target.release
+    using = [python for python in target.pythons if provider_of(python, target) == "distro"]
+    for python in using:
+        found = catalog.packaged_python(python.version or "", base) if base else None
+        if base is not None and found is not None:
+            minor, release = found
+            names.add(f"python{minor}" if minor.startswith("2.") else f"python{minor}-venv")
+            beside |= {release.codename} - {base.codename}
+    if not names:
+        return None
+    items = _items(tuple(sorted(names)), using[0].origin)
+    return AptRequest(PYTHON, below, items, beside=tuple(sorted(beside)))
 
 
 def _tools_layer(name: str, below: str | None, tools: tuple[Toolchain, ...], origin: Span) -> AptRequest:
@@ -536,9 +552,12 @@ def _environment(
     folder: Folder,
     report: Callable[[Diagnostic], None],
 ) -> PythonRequest:
-    # an image's may have a full version; what it is called, and its wheels, go by two numbers
-    own = ".".join((python.version or "").split(".")[:2]) if python.provider == "image" else release.python
     archive = archive_of(python, target)
+    packaged = catalog.packaged_python(python.version or "", release)
+    # an image's may have a full version; what it is called, and its wheels, go by two numbers
+    own = ".".join((python.version or "").split(".")[:2])
+    if python.provider != "image" and packaged is not None:
+        own, _ = packaged
     return PythonRequest(
         name=python.identity[0],
         version=archive.minor if archive else own,

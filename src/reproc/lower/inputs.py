@@ -121,6 +121,11 @@ def from_outside(
 
 def refusals(request: TargetRequest, locked: LockedTarget | None) -> Iterator[Diagnostic]:
     """What a standalone recipe cannot fetch by itself."""
+    for python in request.python:
+        if python.version.startswith("2."):
+            origin = next((item.origin for item in python.requirements), request.base.origin)
+            facts = {"what": f"python {python.name}", "reason": "is made by a program of the package index"}
+            yield error(codes.ONLY_VENDORED, origin, **facts)
     if locked is None:
         yield from needing_lock(request)
     for key, asked in request.trees:

@@ -12,6 +12,7 @@ from reproc.graph import MOUNT, Run, WriteFile
 from reproc.lock.archives import snapshot_address
 from reproc.lock.model import AptLayer, Archive, Deb, PythonEnvironment, Wheel
 from reproc.lock.requests import AptRequest, PythonRequest, TargetRequest
+from reproc.lock.vendor import tools_folder
 from reproc.lower.plan import Shape
 from reproc.source import Span
 from reproc.target import quote
@@ -113,6 +114,8 @@ def install_wheels(
     wheels = [wheel for wheel in locked.wheels if is_built(wheel)]
     listed = "".join(f"{pinned(wheel)}\n" for wheel in wheels)
     directory = f"{MOUNT}/wheels/{locked.name}"
+    if locked.old:
+        return _with_python2(locked, requirements, listed, origin)
     make = new_environment(locked.interpreter, locked.prefix)
     if not wheels:
         return (Run(title, make, origin=origin),)
@@ -123,6 +126,34 @@ def install_wheels(
         return (write, Run(title, (*make, install), mounts=(f"wheels/{locked.name}",), origin=origin))
     lines = (*make, *download(pip, locked.index, directory, requirements), install, f"rm -rf {MOUNT}/wheels")
     return (write, Run(title, lines, network=True, settings=(PIP_SETTINGS,), origin=origin))
+
+
+def _with_python2(
+    locked: PythonEnvironment, requirements: str, listed: str, origin: Span | None
+) -> tuple[WriteFile | Run, ...]:
+    """Makes an environment of Python 2, with pip, setuptools and wheel in it, as its own tools did.
+
+    What Python 2 compiles has the time of its source in it and no other form, so that nothing stays compiled.
+    """
+    (tools,) = locked.tools
+    (maker,) = tools.wheels
+    folder, wheels = tools_folder(locked.name, tools.project), f"wheels/{locked.name}"
+    place = f"{MOUNT}/virtualenv"
+    lines = [
+        "export PYTHONDONTWRITEBYTECODE=1",
+        f"{locked.interpreter} -m zipfile -e {MOUNT}/{folder}/{maker.filename} {place}",
+        f"{locked.interpreter} {place}/virtualenv.py --quiet --no-download {locked.prefix}",
+        f"rm -rf {place}",
+    ]
+    mounts = [folder]
+    if locked.wheels:
+        options = f"--no-compile --no-deps --no-index --find-links {MOUNT}/{wheels} --require-hashes"
+        lines.append(f"{locked.prefix}/bin/pip install {PIP} {options} -r {requirements}")
+        mounts.append(wheels)
+    lines.append(f"find {locked.prefix} -name '*.pyc' -delete")
+    title = f"Python environment {locked.prefix}"
+    write = WriteFile(f"Python packages of {locked.prefix}", requirements, listed, 0o644, origin)
+    return (write, Run(title, tuple(lines), mounts=tuple(mounts), origin=origin))
 
 
 def new_environment(interpreter: str, place: str) -> tuple[str, ...]:

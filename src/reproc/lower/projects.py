@@ -25,7 +25,7 @@ _PYTHON = f"{_PLACE}/tools/bin/python"
 def project_steps(work: Work) -> list[Step]:
     """Builds and installs the projects of every environment."""
     environments = work.plan.locked.python if work.plan.locked else ()
-    return [_project(work, each, tools) for each in environments for tools in each.tools]
+    return [_project(work, each, tools) for each in environments if not each.old for tools in each.tools]
 
 
 def _project(work: Work, environment: PythonEnvironment, tools: BuildTools) -> Run:

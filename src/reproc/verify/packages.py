@@ -31,7 +31,7 @@ _NO_NAME = re.compile(r"unknown|licen[cs]e(\.\w+)?", re.IGNORECASE)
 # what is looked at is the head of each file; the text of a licence in it, which is folded, is left out
 _METADATA = """\
 for top in "$@"; do
-    for file in "$top"/lib/python3*/*-packages/*.dist-info/METADATA; do
+    for file in "$top"/lib/python[23]*/*-packages/*.dist-info/METADATA; do
         [ -f "$file" ] && sed -n -e '/^\\r*$/q' -e '/^Name:/p;/^Version:/p;/^License/p;/^Classifier: License/p' "$file"
     done
 done

@@ -30,6 +30,7 @@ def check(target: Target, folder: Folder) -> Iterator[Diagnostic]:
     code = tuple(each.name for each in target.code)
     for python in target.pythons:
         yield from _interpreter(python, target)
+        yield from _of_python2(python, target)
         for before, item in zip((None, *python.packages), python.packages, strict=False):
             yield from _requirement(item, before)
         yield from _sources(python, code, folder)
@@ -39,6 +40,19 @@ def check(target: Target, folder: Folder) -> Iterator[Diagnostic]:
             label = Label(places[place].origin, "the first one")
             yield error(codes.SAME_PLACE, python.origin, label, first=first, second=second, path=place)
         places.setdefault(place, python)
+
+
+def _of_python2(python: Python, target: Target) -> Iterator[Diagnostic]:
+    """What needs a resolver, or pip of today, is not there for Python 2."""
+    found = target.release and catalog.packaged_python(python.version or "", target.release)
+    if not found or not found[0].startswith("2."):
+        return
+    asked = {"project": python.project, "lock": python.lock}
+    given = [(name, item) for name, item in asked.items() if item is not None]
+    given += [("install", item) for item in python.install]
+    given += [("binary", item) for item in python.binary[:1] if item.text != "yes"]
+    for name, item in given:
+        yield error(codes.PYTHON2_STATEMENT, item.origin, keyword=name)
 
 
 def _sources(python: Python, code: tuple[str, ...], folder: Folder) -> Iterator[Diagnostic]:
@@ -59,7 +73,7 @@ def _with_python(version: str) -> Iterator[catalog.Release]:
     """The releases that a base can be of and that package a Python."""
     for distribution in ("debian", "ubuntu"):
         for each in catalog.releases(distribution):
-            if catalog.names_version(each.python, version):
+            if any(own and catalog.names_version(own, version) for own in (each.python, each.old_python)):
                 yield each
 
 
@@ -85,7 +99,7 @@ def _interpreter(python: Python, target: Target) -> Iterator[Diagnostic]:
 
 
 def _is_there(python: Python, version: str, release: catalog.Release, target: Target) -> bool:
-    own = catalog.names_version(release.python, version)
+    own = catalog.packaged_python(version, release) is not None
     return own if python.provider == "distro" else provider_of(python, target) is not None
 
 
@@ -120,7 +134,10 @@ def _of_image(python: Python, version: str, target: Target) -> Iterator[Diagnost
     image, advice = instead("python", version, target.release), None
     if not has_venv(version if "." in version else f"{version}.99"):
         problem, image = "it has no `venv` that could make an environment", None
+        packaged = target.release and catalog.packaged_python(version, target.release)
         advice = "leave the statement out, and let a `build` install what the code takes"
+        if packaged:
+            advice = f"leave `provider` out: {packaged[1].distribution} {packaged[1].codename} packages it"
     elif target.base.kind not in ("image", "archive"):
         problem = "the base is no image that holds it"
     elif "." not in version:

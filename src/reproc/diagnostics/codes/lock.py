@@ -136,6 +136,20 @@ UNSATISFIABLE_PYTHON = Code(
     "no set of Python packages satisfies these requirements",
     help=("{reason}",),
 )
+NOT_EXACT = Code(
+    "E0428",
+    "not-exact",
+    "`{text}` does not name one version, and nothing resolves packages for Python 2",
+    label="which version?",
+    help=("write all packages as `pip freeze` prints them, `name==version`",),
+)
+NOT_NAMED = Code(
+    "E0429",
+    "not-named",
+    "`{name} {version}` needs `{needs}`, which is not named, and nothing resolves packages for Python 2",
+    label="needs it",
+    help=("add `{needs}==VERSION`, as `pip freeze` prints it where the code runs",),
+)
 NO_WHEEL = Code(
     "E0425",
     "no-wheel",

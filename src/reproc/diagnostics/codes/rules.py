@@ -258,6 +258,7 @@ PYTHON_NOT_IN_RELEASE = Code(
         "say `{held}` if that is what the base image holds, or write `python {known}`",
         "leave `provider` out for an archive of {archive}, or choose {others}, whose release packages {version}",
         "leave `provider` out for an archive of {archive}",
+        "choose {others}, whose release packages {version}",
         "archives for {platform} are known of {archives}; or take `{image}` and `provider image`",
         "write `python {known}`; archives for {platform} are known of {archives}",
         "write `python {known}`",
@@ -295,6 +296,13 @@ PYTHON_PROVIDER = Code(
         "{advice}",
         "leave `provider` out, or choose a base whose release packages this Python",
     ),
+)
+PYTHON2_STATEMENT = Code(
+    "E0368",
+    "not-for-python-2",
+    "`{keyword}` is not there for Python 2",
+    label="needs what no longer exists",
+    help=("name every package with its version, as `pip freeze` prints them: `packages` or `requirements`",),
 )
 BINARY_WORDS = Code(
     "E0336",

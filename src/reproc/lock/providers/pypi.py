@@ -15,7 +15,7 @@ from reproc.lock.archives import Site
 from reproc.lock.model import BuildTools, PythonEnvironment, Wheel
 from reproc.lock.net import Client
 from reproc.lock.problem import Problem, problem
-from reproc.lock.providers import uv
+from reproc.lock.providers import python2, uv
 from reproc.lock.providers.uv import Ask, place_of
 from reproc.lock.requests import PROJECT, InstallRequest, PythonRequest
 from reproc.lock.requirements import Wanted, each_of, wanted
@@ -54,7 +54,8 @@ def lock(
     at which packages stay where that is possible.
     """
     machine = _machine(platform)
-    found, mistakes = wanted(request, marks(request.version, platform))
+    seen = marks(request.version, platform)
+    found, mistakes = wanted(request, seen)
     needs = [_of_code(each, trees, store, request) for each in request.installs]
     mistakes += tuple(need for need in needs if isinstance(need, Diagnostic))
     if mistakes:
@@ -71,6 +72,8 @@ def lock(
         f"{platform} with glibc {request.libc[0]}.{request.libc[1]}",
         tuple(sorted(held.items())),
     )
+    if request.version.startswith("2."):
+        return Outcome(_of_python2(request, ask, found, seen, client, site, store))
     # a lock names everything; what its author overrode must not come back
     alone = request.locks and not (request.requirements or request.files or request.projects or built)
     texts = sorted({w.text for w in found})
@@ -91,9 +94,35 @@ def lock(
     return Outcome(environment, tuple(told for need in built for told in need.told))
 
 
+def _of_python2(
+    request: PythonRequest,
+    ask: Ask,
+    found: Sequence[Wanted],
+    seen: Mapping[str, str],
+    client: Client,
+    site: Site,
+    store: Store,
+) -> PythonEnvironment:
+    """The environment of a Python 2, with what makes it; raises `Problem`."""
+    packages = python2.named(found, seen, request.index, client, site)
+    wheels = _sorted(_complete(_choose(package, ask, found), client, store) for package in packages)
+    for each in wheels:  # what they need stands inside
+        _fetch(each, ask, client, site, store)
+    if mistakes := tuple(python2.missing(wheels, found, seen, store)):
+        raise Problem(*mistakes)
+    name, _, version = python2.MAKER.partition("==")
+    maker = python2.listed(name, version, None, client, site, None)
+    tools = BuildTools(name, (_complete(_choose(maker, ask, ()), client, store),))
+    return PythonEnvironment(
+        request.name, request.interpreter, request.prefix, wheels, (tools,), request.index
+    )
+
+
 def marks(version: str, platform: str) -> dict[str, str]:
     """What markers of a target see; raises `Problem` for a platform that nothing is known of."""
     own = {"python_version": version, "python_full_version": f"{version}.0"}
+    if version == "2.7":  # its last release, and what it calls Linux (docs.python.org/2.7, sys.platform)
+        own |= {"python_full_version": "2.7.18", "sys_platform": "linux2"}
     return {**_MARKS, **own, "platform_machine": _machine(platform)}
 
 
@@ -175,14 +204,18 @@ def fetch(
     mirrors of it one after the other.
     """
     for wheel in wheels:
-        if store.path(wheel.sha256) is None:
-            built = () if wheel.filename.endswith(".whl") else (wheel.name,)
-            ask = Ask(version, _uv_platform(_machine(platform), None), index, built)
-            urls = _addresses(wheel, ask, site, store)
-            client.download(urls, wheel.sha256, store, f"`{wheel.filename}`")
+        built = () if wheel.filename.endswith(".whl") else (wheel.name,)
+        ask = Ask(version, _uv_platform(_machine(platform), None), index, built)
+        _fetch(wheel, ask, client, site, store)
 
 
-def _addresses(wheel: Wheel, ask: Ask, site: Site, store: Store) -> Iterator[str]:
+def _fetch(wheel: Wheel, ask: Ask, client: Client, site: Site, store: Store) -> None:
+    if store.path(wheel.sha256) is None:
+        urls = _addresses(wheel, ask, client, site, store)
+        client.download(urls, wheel.sha256, store, f"`{wheel.filename}`")
+
+
+def _addresses(wheel: Wheel, ask: Ask, client: Client, site: Site, store: Store) -> Iterator[str]:
     """Where a distribution is, each place looked for when those before it have failed."""
     hint = store.recall(_ADDRESSES, wheel.sha256)
     if hint is not None:
@@ -190,7 +223,13 @@ def _addresses(wheel: Wheel, ask: Ask, site: Site, store: Store) -> Iterator[str
     *others, last = site.each("pypi")
     for each in (*others, last):
         try:
-            packages = uv.resolved([f"{wheel.name}=={wheel.version}"], ask, each, (), "--no-deps")
+            packages: Sequence[Mapping[str, Any]]
+            if ask.version.startswith("2."):
+                maker = f"{wheel.name}=={wheel.version}" == python2.MAKER
+                index = None if maker else ask.index
+                packages = [python2.listed(wheel.name, wheel.version, index, client, each, None)]
+            else:
+                packages = uv.resolved([f"{wheel.name}=={wheel.version}"], ask, each, (), "--no-deps")
         except Problem:
             if each is last or ask.index:
                 raise
@@ -214,6 +253,8 @@ def file_of(name: str, version: str, filename: str | None, site: Site, origin: S
 
 def newest(names: Sequence[str], request: PythonRequest, platform: str, site: Site) -> dict[str, str]:
     """The newest version of each package that the environment could take, whatever the spec says; raises `Problem`."""
+    if request.version.startswith("2."):  # they are named exactly
+        return {}
     ask = Ask(request.version, _uv_platform(_machine(platform), request.libc), request.index, request.built)
     packages = uv.resolved(names, ask, site, (), "--no-deps")
     return {str(package.get("name")): str(package.get("version")) for package in packages}
@@ -257,7 +298,8 @@ def _tags(version: str, machine: str, libc: tuple[int, int]) -> Iterator[object]
     major, minor = (int(part) for part in version.split(".")[:2])
     interpreter = f"cp{major}{minor}"
     # before 3.8 the ABI's name says that memory comes from pymalloc (bugs.python.org/issue36707)
-    abi = interpreter if (major, minor) >= (3, 8) else f"{interpreter}m"
+    # and before 3.3 how wide a character is: that it is four bytes, as distributions have it (PEP 513)
+    abi = interpreter if (major, minor) >= (3, 8) else f"{interpreter}m{'u' if major == 2 else ''}"
     yield from tags.cpython_tags((major, minor), [abi], platforms)
     yield from tags.compatible_tags((major, minor), interpreter, platforms)
 

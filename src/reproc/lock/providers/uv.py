@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -178,6 +178,44 @@ def _indexes(site: Site) -> list[tuple[str, ...]]:
         return [()]
     index = site.environment.get("PIP_INDEX_URL") or _pip_index(site)
     return [("--default-index", index) if index else ()]
+
+
+def addresses(index: str | None, site: Site) -> Iterator[str]:
+    """Where the package index is, or the one that an author names: the addresses that uv would ask, in turn."""
+    if index is not None:
+        yield from site.around(index)
+        return
+    for options in _indexes(site):
+        yield options[1] if options else _own_index(site)
+
+
+def _own_index(site: Site) -> str:
+    """The index that uv asks of itself, as it writes it at the head of what it compiles."""
+    command = [
+        _uv(),
+        "pip",
+        "compile",
+        "--quiet",
+        "--no-header",
+        "--emit-index-url",
+        "--python",
+        sys.executable,
+        "-",
+    ]
+    done = subprocess.run(
+        command,
+        env=_environment(site),
+        input="",
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    found = re.search(r"--index-url (\S+)", done.stdout)
+    if done.returncode != 0 or found is None:
+        reason = "uv does not tell where its index is"
+        raise problem(codes.UNSATISFIABLE_PYTHON, None, output=done.stderr.strip(), reason=reason)
+    return found[1]
 
 
 def _pip_index(site: Site) -> str | None:
