@@ -11,8 +11,9 @@ from reproc.catalog.environments import has_venv, instead
 from reproc.catalog.ways import nearest as closest
 from reproc.check.checked import Target, place_of_python
 from reproc.check.names import nearest
-from reproc.check.pythons import archive_of, holds_python, provider_of
+from reproc.check.pythons import archive_of, archives_of, holds_python, provider_of
 from reproc.check.rules.inputs import exists
+from reproc.check.rules.places import inside
 from reproc.diagnostics import Diagnostic, Label, error
 from reproc.diagnostics.codes import rules as codes
 from reproc.folder import Folder
@@ -35,6 +36,10 @@ def check(target: Target, folder: Folder) -> Iterator[Diagnostic]:
             yield from _requirement(item, before)
         yield from _sources(python, code, folder)
         place = place_of_python(python)
+        for archive in archives_of(target):
+            if place == archive.place or inside(place, archive.place):
+                facts = {"first": f"Python {archive.version}", "path": archive.place}
+                yield error(codes.SAME_PLACE, python.origin, second=f"python {python.identity[0]}", **facts)
         if place in places:
             first, second = (f"python {each.identity[0]}" for each in (places[place], python))
             label = Label(places[place].origin, "the first one")
