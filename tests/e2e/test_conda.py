@@ -17,11 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from debs import debian
 from projects import trees, written
 from standin import Snapshots
 
-from reproc.lock.archives import Site
-from reproc.lock.net import Client
 from reproc.verify.tree import Tree, compare
 
 from ..lock.conda_channel import BUILT_AT, Channel, File
@@ -180,7 +179,7 @@ def channel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def made(folder: Path) -> Channel:
     """The channel: what a package of Debian has below `/usr` lies in `libexec`, with a script for each program."""
-    files = debian("Packages.xz", "bullseye")
+    files = debian("dists/bullseye/main/binary-amd64/Packages.xz")
     whole = folder / "whole"
     brought = {name: unpacked(debs, files, folder / name, whole) for name, debs in PACKAGES.items()}
     brought["gcc_impl_linux-64"] |= {
@@ -227,13 +226,6 @@ def of_wheel(requirement: str, top: str, folder: Path) -> tuple[dict[str, File],
                 assert changed, path
             content[path] = text
     return content, frozenset(path for path, head in heads.items() if head.external_attr >> 16 & 0o111)
-
-
-def debian(path: str, suite: str = "") -> bytes:
-    """A file of the live archive; of a suite, its list of packages."""
-    where = f"dists/{suite}/main/binary-amd64/{path}" if suite else path
-    roots = Site(environment={}).live("debian")
-    return Client().get([f"{root}/{where}" for root in roots], where)
 
 
 def unpacked(debs: Sequence[str], packages: bytes, folder: Path, whole: Path) -> dict[str, File]:

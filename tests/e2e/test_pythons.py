@@ -27,6 +27,7 @@ from standin import Snapshots
 
 pytestmark = [pytest.mark.network, pytest.mark.slow, pytest.mark.engines("docker", "singularity")]
 
+Reproc = Callable[..., "subprocess.CompletedProcess[str]"]
 Exchanged = Callable[..., "subprocess.CompletedProcess[str]"]
 VERSION, BUILD = "3.9.25", "20251031"
 PLACE = f"/opt/python/{VERSION}"
