@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import TypeVar
 
 T = TypeVar("T")
 
 
 class Aside:
-    """Threads for such work; without any it is done at once."""
+    """Threads for such work; without any it is done when it is waited for."""
 
     def __init__(self, threads: int) -> None:
         self._pool = ThreadPoolExecutor(threads) if threads else None
@@ -19,10 +20,7 @@ class Aside:
 
     def begin(self, work: Callable[[], T]) -> Callable[[], T]:
         """What waits for the result of the work, and raises what that raises."""
-        if self._pool is not None:
-            return self._pool.submit(work).result
-        found = work()
-        return lambda: found
+        return cache(work) if self._pool is None else self._pool.submit(work).result
 
     def wanted(self) -> bool:
         """Whether anybody still waits; long work asks now and then."""

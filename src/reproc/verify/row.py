@@ -87,14 +87,14 @@ class Tally:
 
 @record
 class Begun:
-    """One target in one engine, built and tested, while its audits go on."""
+    """One target in one engine, built, while its audits go on."""
 
     build: BuildReport | None
     finish: Callable[[], EngineReport]
-    """Waits for the audits; called once."""
+    """Tests it, and waits for the audits; called once."""
 
     def finished(self) -> Begun:
-        """The same when its audits have ended."""
+        """The same when it is finished."""
         row = self.finish()
         return Begun(self.build, lambda: row)
 
@@ -112,7 +112,7 @@ class Rows:
     tally: Tally = field(default_factory=Tally)
 
     def begin(self, plan: TargetPlan, engine: Engine, aside: Aside) -> Begun:
-        """Builds and tests a target in an engine, and begins its audits."""
+        """Builds a target in an engine, and begins its audits."""
         probe = engine.probe()
         recipe = plan.recipes.get(engine.backend)
         skipped = self._why_not(probe, recipe, engine)
@@ -197,17 +197,22 @@ class _Row:
         build = replace(build, image=built.image, digest=built.digest, notes=built.notes, size=built.size)
         recorded = self.known.recorded(proofs.recipe_key(self.recipe), built) if since is None else None
         build = replace(build, steps=built.steps, recorded=recorded)
-        rows = tuple(self._tested(built))
-        audits = self._auditing(built)
-        again = self._rebuilt(built, key)
-        row = EngineReport(name, version, Status.PASSED, None, build, rows, rebuild=again)
-        return Begun(build, partial(self._finished, row, audits))
+        return Begun(build, partial(self._finished, build, built, key, self._auditing(built)))
 
-    def _finished(self, row: EngineReport, audits: Callable[[], tuple[AuditReport, ...]]) -> EngineReport:
-        row = replace(row, audits=audits())
-        if Status.FAILED in [*(each.status for each in row.tests), *(each.status for each in row.audits)]:
-            row = replace(row, status=Status.FAILED)
-        return self._required(row)
+    def _finished(
+        self,
+        build: BuildReport,
+        built: Built,
+        key: str | None,
+        audits: Callable[[], tuple[AuditReport, ...]],
+    ) -> EngineReport:
+        tests = tuple(self._tested(built))
+        audited = () if self._stopped else audits()
+        again = self._rebuilt(built, key)
+        failed = Status.FAILED in [*(each.status for each in tests), *(each.status for each in audited)]
+        status = Status.FAILED if failed else Status.PASSED
+        name, version = self.engine.name, self.probe.version
+        return self._required(EngineReport(name, version, status, None, build, tests, audited, again))
 
     def _required(self, row: EngineReport) -> EngineReport:
         """The row; says so if it reaches less than the level that was asked for."""
@@ -292,16 +297,13 @@ class _Row:
     def _auditing(self, built: Built) -> Callable[[], tuple[AuditReport, ...]]:
         """What waits for the audits of an image and tells what they find."""
         target = self.plan.target
-        if target is None or not self.rows.options.test or self._stopped:
+        if target is None or not self.rows.options.test:
             return lambda: ()
         key = proofs.audits_key(self.plan, built)
         if (earlier := self.known.audits(key)) is not None:
             return lambda: earlier
         waiting = self.aside.begin(partial(self._audited, target, built))
-        if not self.rows.options.fail_fast:
-            return lambda: self._kept(key, waiting())
-        found = self._kept(key, waiting())
-        return lambda: found
+        return lambda: self._kept(key, waiting())
 
     def _audited(self, target: Target, built: Built) -> tuple[AuditReport, ...]:
         folder = self._folder("audit")

@@ -48,8 +48,8 @@ def verify(
     """Builds and tests; raises KeyboardInterrupt when interrupted, after everything is cleared up."""
     started = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     tally = Tally(options.fail_fast)
-    # the circumstances of a second build are those of the whole process
-    aside = Aside(0 if options.rebuild else os.cpu_count() or 1)
+    # the circumstances of a second build are those of the whole process, and a failure may be the last word
+    aside = Aside(0 if options.rebuild or options.fail_fast else os.cpu_count() or 1)
     run = _Run(Rows(options, workspace, progress, machine or Machine.look(), started, tally), aside)
     with interruptible():
         try:
@@ -106,7 +106,7 @@ class _Run:
         return tuple(images.report(rows) for images, rows in every)
 
     def _one_by_one(self, plan: TargetPlan, engines: Sequence[Engine]) -> TargetReport:
-        """The target; an image is audited and read while the next one is built."""
+        """The target: every image is built, audited and read while the next one is built, and then tested."""
         images = Images(self.rows, plan, engines, self.aside)
         begun = [images.row(engine) for engine in engines]
         return images.report([each.finish() for each in begun])

@@ -47,7 +47,7 @@ class Images:
     _packages: Callable[[], tuple[Package, ...] | Diagnostic] | None = None
 
     def row(self, engine: Engine) -> Begun:
-        """The target in an engine: built and tested, and its audits begun."""
+        """The target in an engine: built, and what can be found out of its image begun."""
         begun = self.rows.begin(self.plan, engine, self.aside)
         self._look(engine, begun.build)
         return begun

@@ -95,6 +95,7 @@ class Containers:
         self._place = place
         self._tmpfs_owner = tmpfs_owner
         self._prepared: dict[str, str] = {}
+        self._preparing = threading.Lock()
         self._left = False
 
     def alive(self) -> bool:
@@ -126,8 +127,12 @@ class Containers:
 
     def _prepare(self, image: str) -> str:
         """The image with a passwd entry for the contract's user; the same image if it has one."""
-        if image in self._prepared:
+        with self._preparing:
+            if image not in self._prepared:
+                self._prepared[image] = self._made_for_tests(image)
             return self._prepared[image]
+
+    def _made_for_tests(self, image: str) -> str:
         api: Any = self._client.api
         with translated():
             container = api.create_container(
@@ -150,7 +155,6 @@ class Containers:
                     prepared = api.commit(container, changes=changes)["Id"]
             finally:
                 self._remove_container(container)
-        self._prepared[image] = prepared
         return prepared
 
     def _read(self, container: str, path: str) -> bytes:
