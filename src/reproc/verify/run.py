@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -34,6 +35,13 @@ _MEMORY = 1 << 30
 def all_engines(workspace: Workspace) -> tuple[Engine, ...]:
     """Every engine there is an adapter for, whether or not it is here."""
     return tuple(make(name, workspace) for name in ENGINES)
+
+
+def ask(engines: Iterable[Engine], options: Options) -> None:
+    """Has the engines that may be wanted looked for meanwhile; who asks them next waits for the answer."""
+    named = {*options.engines, *options.required} & {*ENGINES}
+    wanted = [each for each in engines if not options.engines or each.name in named]
+    threading.Thread(target=lambda: [each.probe() for each in wanted], daemon=True).start()
 
 
 def verify(

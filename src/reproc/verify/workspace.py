@@ -7,7 +7,8 @@ import re
 import secrets
 import shutil
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from reproc.record import record
@@ -86,6 +87,14 @@ class Workspace:
         for folder in workspace.stale():
             remove_tree(folder)  # what only an engine's namespaces may remove is left to the engine
         return workspace
+
+    @contextmanager
+    def cleared(self) -> Iterator[None]:
+        """Nothing of this run's own folder is left afterwards."""
+        try:
+            yield
+        finally:
+            remove_tree(self.temporary)
 
     @property
     def temporary(self) -> Path:

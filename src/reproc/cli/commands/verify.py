@@ -163,11 +163,14 @@ def _verify(
     console: Console,
 ) -> int:
     from reproc.verify.reports import write
-    from reproc.verify.run import all_engines, verify
+    from reproc.verify.run import all_engines, ask, verify
     from reproc.verify.workspace import Workspace
 
     progress = console.progress()
-    with _prepared(project, requests, options.standalone, progress) as prepared:
+    workspace = Workspace.open(project.folder.root / STATE)
+    engines = all_engines(workspace)
+    ask(engines, wanted)
+    with workspace.cleared(), _prepared(project, requests, options.standalone, progress) as prepared:
         console.show(prepared.diagnostics)
         if prepared.value is None:
             unreachable = any(each.code in UNREACHABLE for each in prepared.diagnostics)
@@ -175,8 +178,7 @@ def _verify(
         plans: tuple[TargetPlan, ...] = prepared.value
         if wanted.test:
             plans = _with_data(project, requests, plans, progress, console)
-        workspace = Workspace.open(project.folder.root / STATE)
-        report = verify(plans, all_engines(workspace), wanted, workspace, progress)
+        report = verify(plans, engines, wanted, workspace, progress)
     document = report.document(_spec(project), {"sha256": project.lock_sha256})
     console.show(report.diagnostics)
     try:

@@ -18,6 +18,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import cached_property
+from itertools import count
 from pathlib import Path
 
 from reproc.diagnostics import Diagnostic, error
@@ -74,7 +75,7 @@ class SingularityEngine:
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
-        self._folders = 0
+        self._folders = count(1)
 
     # what is here
 
@@ -485,8 +486,7 @@ class SingularityEngine:
     # leaving
 
     def _new_folder(self) -> Path:
-        self._folders += 1
-        folder = self._workspace.temporary / f"{self.name}-{self._folders}"
+        folder = self._workspace.temporary / f"{self.name}-{next(self._folders)}"
         folder.mkdir(parents=True)
         return folder
 
