@@ -208,7 +208,10 @@ def test_a_tag_that_moves(server: Server, tmp_path: Path) -> None:
 
 def test_a_provider_that_is_gone(server: Server, tmp_path: Path) -> None:
     """Of Go in this version nobody else knows; of GCC in this one others do."""
-    assert World(server, tmp_path, go()).told() == [("E0451", None)]
+    alone = FolderRequest(
+        "docker.io/library/golang:1.10.8-stretch", "/usr/local/go", "linux/amd64", (2, 36), span()
+    )
+    assert World(server, tmp_path, ("toolchain go-1.10.8-stretch", alone)).told() == [("E0451", None)]
     reference = "docker.io/library/gcc:9.5.0-bookworm"
     asked = FolderRequest(reference, "/usr/local", "linux/amd64", (2, 36), span())
     (first, _), (second, help) = World(server, tmp_path, ("toolchain gcc-9.5.0-bookworm", asked)).told()
