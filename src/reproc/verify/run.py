@@ -40,8 +40,9 @@ def all_engines(workspace: Workspace) -> tuple[Engine, ...]:
 def ask(engines: Iterable[Engine], options: Options) -> None:
     """Has the engines that may be wanted looked for meanwhile; who asks them next waits for the answer."""
     named = {*options.engines, *options.required} & {*ENGINES}
-    wanted = [each for each in engines if not options.engines or each.name in named]
-    threading.Thread(target=lambda: [each.probe() for each in wanted], daemon=True).start()
+    for engine in engines:
+        if not options.engines or engine.name in named:
+            threading.Thread(target=engine.probe, daemon=True).start()
 
 
 def verify(
