@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from reproc.verify.layers import tree_of_archive
 from reproc.verify.squashfs import tree_of_sif
@@ -18,6 +20,13 @@ def written(folder: Path, spec: str, sources: Mapping[str, str]) -> Path:
         (folder / "src" / name).write_text(text)
     (folder / "repro.spec").write_text(spec.lstrip())
     return folder
+
+
+def reported(done: subprocess.CompletedProcess[str], project: Path) -> dict[str, Any]:
+    """The report of a verification that has gone well."""
+    assert done.returncode == 0, done.stderr[-4000:] + done.stdout
+    report: dict[str, Any] = json.loads((project / ".reproc/report.json").read_text(encoding="utf-8"))
+    return report
 
 
 def trees(project: Path) -> dict[str, Tree]:

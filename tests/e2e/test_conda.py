@@ -7,18 +7,16 @@ import lzma
 import re
 import subprocess
 import sys
-import threading
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import pytest
 from debs import debian
-from projects import trees, written
+from loopback import serving
+from projects import reported, trees, written
 from standin import Snapshots
 
 from reproc.verify.tree import Tree, compare
@@ -164,17 +162,8 @@ def channel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(content)
 
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *arguments: Any) -> None:
-            pass
-
-    served = partial(Quiet, directory=str(folder / "served"))
-    with ThreadingHTTPServer(("127.0.0.1", 0), served) as http:
-        thread = threading.Thread(target=http.serve_forever, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{http.server_address[1]}"
-        http.shutdown()
-        thread.join()
+    with serving(folder / "served") as address:
+        yield address
 
 
 def made(folder: Path) -> Channel:
@@ -286,8 +275,7 @@ def where(whole: Path) -> bytes:
 def verified(project: Path, reproc: Reproc, *options: str, env: dict[str, str]) -> dict[str, Any]:
     everywhere = {**env, "REPROC_REQUIRE_ENGINES": "docker,singularity"}
     done = reproc("verify", *options, project, env=everywhere, timeout=1200)
-    assert done.returncode == 0, done.stderr[-4000:] + done.stdout
-    report: dict[str, Any] = json.loads((project / ".reproc/report.json").read_text(encoding="utf-8"))
+    report = reported(done, project)
     assert report["targets"][0]["same_tree"]
     return report
 

@@ -8,15 +8,12 @@ import json
 import os
 import subprocess
 import tarfile
-import threading
 from collections.abc import Callable, Iterator
-from functools import partial
 from hashlib import sha256
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
+from loopback import serving
 
 pytestmark = [pytest.mark.network, pytest.mark.slow, pytest.mark.engines("docker", "singularity")]
 
@@ -87,10 +84,6 @@ def address(tmp_path: Path) -> Iterator[str]:
     (root / "api/records").mkdir(parents=True)
     (root / "deep").mkdir()
 
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *arguments: Any) -> None:
-            pass
-
     corpus = io.BytesIO()
     with tarfile.open(fileobj=corpus, mode="w:gz") as archive:
         head = tarfile.TarInfo("corpus/c")
@@ -104,16 +97,11 @@ def address(tmp_path: Path) -> Iterator[str]:
     (root / "packed.csv.gz").write_bytes(gzip.compress(b"1,2\n"))
     (root / "a.csv").write_bytes(b"a")
     (root / "deep/b.csv").write_bytes(b"b")
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(root))) as http:
-        found = f"http://127.0.0.1:{http.server_address[1]}"
+    with serving(root) as found:
         names = ("a.csv", "deep/b.csv", "corpus.tar.gz")
         files = [{"key": name, "links": {"self": f"{found}/{name}"}} for name in names]
         (root / "api/records/1234").write_text(json.dumps({"files": files}))
-        thread = threading.Thread(target=http.serve_forever, daemon=True)
-        thread.start()
         yield found
-        http.shutdown()
-        thread.join()
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from debs import members
-from projects import written
+from projects import reported, written
 from pushed import REGISTRY, push
 
 pytestmark = [pytest.mark.network, pytest.mark.slow, pytest.mark.engines("docker", "singularity")]
@@ -171,8 +171,7 @@ def test_an_environment_of_the_base_image_s_python(tmp_path: Path, reproc: Repro
     done = reproc(
         "verify", tmp_path, env={**where, "REPROC_REQUIRE_ENGINES": "docker,singularity"}, timeout=1200
     )
-    assert done.returncode == 0, done.stderr[-4000:] + done.stdout
-    report = json.loads((tmp_path / ".reproc/report.json").read_text(encoding="utf-8"))
+    report = reported(done, tmp_path)
     assert (report["summary"]["passed"], report["summary"]["failed"]) == (6, 0)
     assert report["targets"][0]["same_tree"]
 
@@ -191,8 +190,7 @@ def test_r_and_cuda_of_base_images(tmp_path: Path, reproc: Reproc) -> None:
     locked = reproc("lock", project, env=where)
     assert locked.returncode == 0, locked.stderr
     done = reproc("verify", project, env=where, timeout=1200)
-    assert done.returncode == 0, done.stderr[-4000:] + done.stdout
-    report = json.loads((project / ".reproc/report.json").read_text(encoding="utf-8"))
+    report = reported(done, project)
     assert (report["summary"]["passed"], report["summary"]["failed"]) == (6, 0)
     assert [target["same_tree"] for target in report["targets"]] == [True, True]
     for row in next(each for each in report["targets"] if each["name"] == "gpu")["engines"]:

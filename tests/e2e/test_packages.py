@@ -7,14 +7,11 @@ import hashlib
 import json
 import shutil
 import subprocess
-import threading
 from collections.abc import Callable, Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
+from loopback import serving
 from standin import Snapshots
 
 pytestmark = [pytest.mark.network, pytest.mark.slow, pytest.mark.engines("docker", "singularity")]
@@ -106,16 +103,8 @@ def archive(tmp_path: Path) -> Iterator[str]:
     (root / "dists/stable/InRelease").write_bytes(run(*gpg, "--clear-sign", text=release))
     (tmp_path / "archive.asc").write_bytes(run(*gpg, "--export", "--armor"))
 
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *arguments: Any) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(root))) as http:
-        thread = threading.Thread(target=http.serve_forever, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{http.server_address[1]}"
-        http.shutdown()
-        thread.join()
+    with serving(root) as address:
+        yield address
     run("gpgconf", "--homedir", home, "--kill", "all")
 
 

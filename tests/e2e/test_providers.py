@@ -7,17 +7,15 @@ import json
 import subprocess
 import sys
 import tarfile
-import threading
 import zipfile
 from collections.abc import Callable, Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 from debs import debian
-from projects import written
+from loopback import serving
+from projects import reported, written
 from pushed import REGISTRY, push
 from standin import Snapshots
 
@@ -71,16 +69,8 @@ def address(tmp_path: Path) -> Iterator[str]:
     folder.mkdir(parents=True)
     (folder / "v1.11.1.tar.gz").write_bytes(debian(NINJA))
 
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *arguments: Any) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(served))) as http:
-        thread = threading.Thread(target=http.serve_forever, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{http.server_address[1]}"
-        http.shutdown()
-        thread.join()
+    with serving(served) as address:
+        yield address
 
 
 @pytest.fixture
@@ -118,9 +108,7 @@ def compiler(folder: Path) -> bytes:
 
 def verified(project: Path, reproc: Reproc, *options: str, env: dict[str, str]) -> dict[str, Any]:
     done = reproc("verify", *options, project, env=env, timeout=1200)
-    assert done.returncode == 0, done.stderr[-4000:] + done.stdout
-    report: dict[str, Any] = json.loads((project / ".reproc/report.json").read_text(encoding="utf-8"))
-    return report
+    return reported(done, project)
 
 
 def test_vendored_in_both_engines(tmp_path: Path, address: str, registry: None, reproc: Reproc) -> None:

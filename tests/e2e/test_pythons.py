@@ -13,16 +13,14 @@ import os
 import subprocess
 import sys
 import tarfile
-import threading
 from collections.abc import Callable, Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 from debs import members
-from projects import written
+from loopback import serving
+from projects import reported, written
 from standin import Snapshots
 
 pytestmark = [pytest.mark.network, pytest.mark.slow, pytest.mark.engines("docker", "singularity")]
@@ -137,16 +135,8 @@ def address(tmp_path: Path, archive: bytes) -> Iterator[str]:
     folder.mkdir(parents=True)
     (folder / NAME).write_bytes(archive)
 
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *arguments: Any) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path / "served"))) as http:
-        thread = threading.Thread(target=http.serve_forever, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{http.server_address[1]}"
-        http.shutdown()
-        thread.join()
+    with serving(tmp_path / "served") as address:
+        yield address
 
 
 @pytest.fixture
@@ -169,9 +159,7 @@ def exchanged(archive: bytes) -> Exchanged:
 
 def verified(project: Path, exchanged: Exchanged, *options: str, env: dict[str, str]) -> dict[str, Any]:
     done = exchanged("verify", *options, project, env=env)
-    assert done.returncode == 0, done.stderr[-4000:] + done.stdout
-    report: dict[str, Any] = json.loads((project / ".reproc/report.json").read_text(encoding="utf-8"))
-    return report
+    return reported(done, project)
 
 
 def test_another_python_on_a_base(tmp_path: Path, address: str, exchanged: Exchanged) -> None:
@@ -251,8 +239,7 @@ def test_python_2_beside_the_base_s_own(tmp_path: Path, reproc: Reproc) -> None:
         env={"REPROC_REQUIRE_ENGINES": "docker,singularity"},
         timeout=1200,
     )
-    assert done.returncode == 0, done.stderr[-4000:] + done.stdout
-    report = json.loads((tmp_path / ".reproc/report.json").read_text(encoding="utf-8"))
+    report = reported(done, tmp_path)
     (seen,) = report["targets"]
     assert (report["summary"]["passed"], report["summary"]["failed"]) == (6, 0)
     assert seen["same_tree"]

@@ -7,14 +7,12 @@ import json
 import shutil
 import subprocess
 import tarfile
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from loopback import serving
 
 pytestmark = [pytest.mark.network, pytest.mark.slow, pytest.mark.engines("docker", "singularity")]
 
@@ -496,16 +494,8 @@ def address(tmp_path: Path) -> Iterator[str]:
         row.size, row.mode = len(content), 0o755
         archive.addfile(row, io.BytesIO(content))
 
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *arguments: Any) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))) as http:
-        thread = threading.Thread(target=http.serve_forever, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{http.server_address[1]}/gcc.tar.gz"
-        http.shutdown()
-        thread.join()
+    with serving(folder) as address:
+        yield f"{address}/gcc.tar.gz"
 
 
 def test_a_compiler_of_another_version_ends_the_build(address: str, tmp_path: Path, reproc: Reproc) -> None:

@@ -271,7 +271,7 @@ class _Row:
 
     def _built_again(self, built: Built) -> RebuildReport | None:
         log = self.rows.workspace.logs / f"{self.plan.name}-{self.engine.name}-rebuild.log"
-        folder = self._folder("rebuild")
+        folder = self.rows.workspace.new_folder("rebuild")
         with (
             self.rows.progress.task(f"build {self._what} once more"),
             elsewhere(self.recipe, folder) as other,
@@ -288,10 +288,6 @@ class _Row:
         finally:
             self.engine.remove(again, other)
 
-    def _folder(self, name: str) -> Path:
-        """A folder that nobody else has; it is not there yet."""
-        return self.rows.workspace.temporary / f"{name}-{secrets.token_hex(8)}"
-
     # audits
 
     def _auditing(self, built: Built) -> Callable[[], tuple[AuditReport, ...]]:
@@ -306,7 +302,7 @@ class _Row:
         return lambda: self._kept(key, waiting())
 
     def _audited(self, target: Target, built: Built) -> tuple[AuditReport, ...]:
-        folder = self._folder("audit")
+        folder = self.rows.workspace.new_folder("audit")
         folder.mkdir(parents=True)
         try:
             with self.rows.progress.task(f"audits of {self._what}"), Store(default_root()) as store:
@@ -417,7 +413,9 @@ class _Row:
     def _processors(self, built: Built) -> Processors:
         """Emulated processors for the image; raises `Unsuited`."""
         if self.processors is None:
-            self.processors = Processors.of(self.engine, built.image, self.plan, self._folder("emulate"))
+            self.processors = Processors.of(
+                self.engine, built.image, self.plan, self.rows.workspace.new_folder("emulate")
+            )
         return self.processors
 
     def _lacks(self, need: model.Needs) -> str | None:

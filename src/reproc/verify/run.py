@@ -39,10 +39,17 @@ def all_engines(workspace: Workspace) -> tuple[Engine, ...]:
 
 def ask(engines: Iterable[Engine], options: Options) -> None:
     """Has the engines that may be wanted looked for meanwhile; who asks them next waits for the answer."""
-    named = {*options.engines, *options.required} & {*ENGINES}
-    for engine in engines:
-        if not options.engines or engine.name in named:
-            threading.Thread(target=engine.probe, daemon=True).start()
+    for engine in _wanted(engines, options):
+        threading.Thread(target=engine.probe, daemon=True).start()
+
+
+def _named(options: Options) -> set[str]:
+    """The engines that were asked for by name."""
+    return {*options.engines, *options.required} & {*ENGINES}
+
+
+def _wanted(engines: Iterable[Engine], options: Options) -> list[Engine]:
+    return [each for each in engines if not options.engines or each.name in _named(options)]
 
 
 def verify(
@@ -83,8 +90,7 @@ class _Run:
     def choose(self, engines: Sequence[Engine]) -> tuple[Engine, ...]:
         """The engines to use, in the order given; says what was asked for and is not here."""
         options, tally = self.rows.options, self.rows.tally
-        named = {name for name in (*options.engines, *options.required) if name in ENGINES}
-        wanted = [each for each in engines if not options.engines or each.name in named]
+        named, wanted = _named(options), _wanted(engines, options)
         if "podman" not in named and any(each.name == "docker" and each.probe().usable for each in wanted):
             wanted = [each for each in wanted if each.name != "podman"]
         for engine in wanted:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from pathlib import Path
 
 from reproc.check import place_of_python
 from reproc.check.pythons import archives_of
@@ -81,7 +79,7 @@ class Images:
         key = proofs.packages_key(digest or image, [*environments, *(each.place for each in interpreters)])
         if (earlier := self._known.packages(key)) is not None:
             return earlier
-        folder = self._folder("packages")
+        folder = self.rows.workspace.new_folder("packages")
         folder.mkdir(parents=True)
         try:
             with self.rows.progress.task(f"packages of {plan.name}"):
@@ -94,10 +92,6 @@ class Images:
             remove_tree(folder)
         self._known.add(key, found)
         return found
-
-    def _folder(self, name: str) -> Path:
-        """A folder that nobody else has; it is not there yet."""
-        return self.rows.workspace.temporary / f"{name}-{secrets.token_hex(8)}"
 
     @cached_property
     def _known(self) -> Proofs:
@@ -153,7 +147,7 @@ class Images:
             assert taker is not None and isinstance(taker.engine, Taker)
             name, progress = self.plan.name, self.rows.progress
             tag, log = self.plan.recipes["docker"].tag, self.rows.workspace.logs / f"{name}-convert.log"
-            folder = self._folder("convert")
+            folder = self.rows.workspace.new_folder("convert")
             folder.mkdir(parents=True)
             try:
                 with progress.task(f"a SIF out of docker's image of {name} ({way})"):
@@ -168,7 +162,7 @@ class Images:
             yield found
 
     def _differing(self, comparison: Comparison, *sides: Side) -> tuple[DifferenceReport, ...]:
-        folder = self._folder("compare")
+        folder = self.rows.workspace.new_folder("compare")
         first, second = sides
         found = explained(comparison, first, second, folder)
         if found:

@@ -101,6 +101,10 @@ class Workspace:
         """This run's own folder; gone when the run ends."""
         return self.root / "tmp" / self.run_id
 
+    def new_folder(self, name: str) -> Path:
+        """A place in this run's own folder that nobody else has; nothing is there yet."""
+        return self.temporary / f"{name}-{secrets.token_hex(8)}"
+
     @property
     def logs(self) -> Path:
         """What engines said, a file a target and engine."""

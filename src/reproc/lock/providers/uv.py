@@ -68,19 +68,12 @@ def _answer(
 ) -> Sequence[Mapping[str, Any]]:
     with TemporaryDirectory(prefix="reproc-uv-") as folder:  # away from any project's own uv settings
         command = [
-            _uv(),
-            "pip",
-            "compile",
-            "--quiet",
-            "--no-header",
             "--no-annotate",
             "--color",
             "never",
             "--format",
             "pylock.toml",
             "--generate-hashes",
-            "--python",
-            sys.executable,
             "--python-version",
             ask.version,
             "--python-platform",
@@ -95,15 +88,7 @@ def _answer(
         Path(folder, "requirements.in").write_text("\n".join(requirements) + "\n", encoding="utf-8")
         if ask.held:  # uv prefers what the file that it writes has already
             Path(folder, "pylock.toml").write_text(_before(ask), encoding="utf-8")
-        done = subprocess.run(
-            command,
-            cwd=folder,
-            env=_environment(site),
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-        )
+        done = _compile(command, site, folder=folder)
         if done.returncode != 0:
             raise _told(done.stderr, ask, found)
         content = Path(folder, "pylock.toml").read_text(encoding="utf-8")
@@ -189,28 +174,25 @@ def addresses(index: str | None, site: Site) -> Iterator[str]:
         yield options[1] if options else _own_index(site)
 
 
-def _own_index(site: Site) -> str:
-    """The index that uv asks of itself, as it writes it at the head of what it compiles."""
-    command = [
-        _uv(),
-        "pip",
-        "compile",
-        "--quiet",
-        "--no-header",
-        "--emit-index-url",
-        "--python",
-        sys.executable,
-        "-",
-    ]
-    done = subprocess.run(
-        command,
+def _compile(
+    options: Sequence[str], site: Site, *, folder: str | None = None, given: str | None = None
+) -> subprocess.CompletedProcess[str]:
+    """What `uv pip compile` says, called in a folder or with requirements that are given."""
+    return subprocess.run(
+        [_uv(), "pip", "compile", "--quiet", "--no-header", "--python", sys.executable, *options],
+        cwd=folder,
         env=_environment(site),
-        input="",
+        input=given,
         capture_output=True,
         text=True,
         errors="replace",
         check=False,
     )
+
+
+def _own_index(site: Site) -> str:
+    """The index that uv asks of itself, as it writes it at the head of what it compiles."""
+    done = _compile(["--emit-index-url", "-"], site, given="")
     found = re.search(r"--index-url (\S+)", done.stdout)
     if done.returncode != 0 or found is None:
         reason = "uv does not tell where its index is"
