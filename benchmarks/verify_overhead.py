@@ -3,11 +3,13 @@
 A round verifies everything anew (`--no-cache`: build, tests, audits, comparison of the images), and has the engines
 alone build the same recipes (`docker buildx build --no-cache`, `apptainer build`) and run the same tests in a
 container each. The result is the median of the ratios within a round, so that what else the machine does counts less.
-The SIF is compressed alike in both. Afterwards `reproc verify` runs once more with nothing changed: its seconds,
-the median of five runs, are told beside those of `reproc --version`, which is the least that a start takes. Audits,
-the list of packages and the comparison count as overhead. Only a machine that does nothing else shows the seconds.
+The SIF is compressed alike in both. The bare commands run one after the other; `reproc verify` has the engines work
+side by side, unless `--jobs 1` has it work in turn, too. Afterwards it runs once more with nothing changed: its
+seconds, the median of five runs, are told beside those of `reproc --version`, which is the least that a start takes.
+Audits, the list of packages and the comparison count as overhead. Only a machine that does nothing else shows the
+seconds.
 
-usage: python benchmarks/verify_overhead.py [-t TARGET] [-e ENGINE] [--rounds N] [--json FILE] [--limit RATIO]
+usage: python benchmarks/verify_overhead.py [-t TARGET] [-e ENGINE] [--jobs N] [--rounds N] [--json FILE] [--limit RATIO]
 """
 
 from __future__ import annotations
@@ -82,6 +84,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument("-t", "--target", default="laptop")
     parser.add_argument("-e", "--engine", choices=tuple(ENGINES), action="append", default=[])
+    parser.add_argument("--jobs", help="passed on to `reproc verify`")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--limit", type=float, help="fail above this ratio, or above 2 s for nothing")
@@ -92,6 +95,7 @@ def main() -> int:
         shutil.copytree(QUICKSTART, spec, ignore=shutil.ignore_patterns(".reproc", "containers"))
         called = [sys.executable, "-m", "reproc", "verify", "-t", options.target]
         called += [word for engine in engines for word in ("-e", engine)]
+        called += ["--jobs", options.jobs] if options.jobs else []
         run(sys.executable, "-m", "reproc", "fetch", cwd=spec)
         context = spec / ".reproc/vendored" / options.target
         ratios = []

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -109,3 +111,50 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             if name in required_engines():
                 pytest.fail(f"REPROC_REQUIRE_ENGINES asks for {reason}", pytrace=False)
             pytest.skip(reason)
+
+
+@pytest.fixture(autouse=True)
+def _without_images(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Takes the images of a test's projects out of Docker, where those of all tests would fill a disk."""
+    engines = request.node.get_closest_marker("engines")
+    folder: Path | None = request.getfixturevalue("tmp_path") if engines else None
+    yield
+    if folder is not None and missing_engine("docker") is None:
+        remove_images(folder)
+
+
+def remove_images(folder: Path) -> None:
+    """Removes the Docker images of the projects below a folder, but for what other projects have, too."""
+    own = {hashlib.sha256(bytes(state)).hexdigest()[:12] for state in _states(folder)}
+    images: dict[str, list[str]] = {}
+    listed = [
+        "docker",
+        "image",
+        "ls",
+        "--no-trunc",
+        "--format",
+        "{{.ID}} {{.Repository}}:{{.Tag}}",
+        "reproc/*",
+    ]
+    for line in subprocess.run(listed, capture_output=True, text=True, check=True).stdout.split("\n"):
+        image, _, name = line.partition(" ")
+        images.setdefault(image, []).append(name)
+    gone = [name for names in images.values() for name in _whose(names, own)]
+    if gone:
+        # another test may have removed a name that both have
+        subprocess.run(["docker", "image", "rm", *gone], capture_output=True, check=False)
+
+
+def _states(folder: Path) -> Iterator[Path]:
+    """The state folders of projects."""
+    for place, folders, _ in os.walk(folder):
+        if ".reproc" in folders:
+            yield Path(place, ".reproc")
+            folders.remove(".reproc")
+
+
+def _whose(names: list[str], own: set[str]) -> list[str]:
+    """Those of an image's names that go with these projects: the last of them takes the common name along."""
+    marked = {name for name in names if re.search(r"\.[0-9a-f]{12}$", name)}
+    ours = {name for name in marked if name[-12:] in own}
+    return names if ours and ours == marked else sorted(ours)

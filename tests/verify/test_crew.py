@@ -68,13 +68,17 @@ class Hand:
         (self.folder / f"{os.getpid()}.closed").touch()
 
 
-def work(folder: Path, words: Sequence[str], size: int) -> tuple[list[Any], list[str]]:
+def work(
+    folder: Path, words: Sequence[str], size: int, own: Sequence[Sequence[int]] | None = None
+) -> tuple[list[Any], list[str]]:
+    """What workers that share a queue, or have queues of their own, gave back, and what was heard of them."""
     heard = Heard()
 
     def task(number: int, found: Sequence[Any]) -> tuple[str, int]:
         return words[number], sum(not isinstance(each, Died) for each in found)
 
-    return Crew(partial(Hand, folder), heard).do(size, len(words), task), heard.words
+    queues = [iter(range(len(words)))] * size if own is None else [*map(iter, own)]
+    return Crew(partial(Hand, folder), heard).do(queues, len(words), task), heard.words
 
 
 def left(folder: Path) -> list[str]:
@@ -92,6 +96,12 @@ def test_every_piece_is_done_once_and_told_of(tmp_path: Path) -> None:
         each for word in "abcde" for each in (f"begin {word}", "note at it", "status 1 of 1", f"end {word}")
     )
     assert left(tmp_path) == []
+
+
+def test_a_worker_keeps_to_its_queue(tmp_path: Path) -> None:
+    found, _ = work(tmp_path, ["a", "b", "c", "d"], 2, own=([0, 2], [3, 1]))
+    workers = [worker for worker, _ in found]
+    assert workers[0] == workers[2] != workers[1] == workers[3]
 
 
 def test_a_worker_that_is_killed_loses_its_own_piece_only(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from reproc.verify.machine import Machine
 from reproc.verify.plan import Options, Recipe, TargetPlan
 from reproc.verify.report import Report, Status
 from reproc.verify.reports import write
-from reproc.verify.run import verify
+from reproc.verify.run import queues_of, verify
 from reproc.verify.table import table
 from reproc.verify.tree import Entry, Kind
 from reproc.verify.workspace import Workspace
@@ -83,6 +83,29 @@ def test_every_target_in_every_engine(go: Go, smoke: MakeTest, workspace: Worksp
     assert report.counts == {Status.PASSED: 6, Status.FAILED: 0, Status.SKIPPED: 0}
     assert [each.closed for each in engines] == [1, 1, 1]
     assert not workspace.temporary.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "usable", "processors", "expected"),
+    [
+        pytest.param(Options(jobs=None), (True, True), 2, [[0, 2], [1, 3]], id="engines side by side"),
+        pytest.param(Options(jobs=None), (False, True, True), 2, [[0, 3, 1, 4], [2, 5]], id="one is idle"),
+        pytest.param(Options(jobs=None), (True, False), 8, [[0, 1, 2, 3]], id="one engine"),
+        pytest.param(Options(jobs=None), (True, True), 1, [[0, 1, 2, 3]], id="one processor"),
+        pytest.param(Options(jobs=None, fail_fast=True), (True, True), 8, [[0, 1, 2, 3]], id="--fail-fast"),
+        pytest.param(Options(jobs=1), (True, True), 8, [[0, 1, 2, 3]], id="-j 1"),
+    ],
+)
+def test_what_is_done_side_by_side(
+    options: Options, usable: tuple[bool, ...], processors: int, expected: list[list[int]]
+) -> None:
+    assert [[*each] for each in queues_of(options, 2, usable, processors)] == expected
+
+
+def test_workers_that_were_asked_for_share_what_there_is_to_do() -> None:
+    first, *others = queues_of(Options(jobs=3), 2, (True, True), 1)
+    assert [each is first for each in others] == [True, True] and [*first] == [0, 1, 2, 3]
+    assert len(queues_of(Options(jobs=9), 1, (True, True), 1)) == 2, "no more than there is to do"
 
 
 def test_podman_stands_in_for_docker(go: Go) -> None:

@@ -91,17 +91,19 @@ class Crew:
     progress: Progress
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def do(self, size: int, count: int, task: Callable[[int, Sequence[Any]], Any]) -> list[Any]:
-        """What each piece of work gave, `Died` where its worker did; raises what a worker raised.
+    def do(
+        self, queues: Sequence[Iterator[int]], count: int, task: Callable[[int, Sequence[Any]], Any]
+    ) -> list[Any]:
+        """What each of `count` pieces of work gave, `Died` where its worker did; raises what a worker raised.
 
-        `task` is called with a number and the results so far when a worker is free to do it.
+        Each worker takes the numbers of its pieces from a queue, which may be another's, too. `task` is called with
+        a number and the results so far when the worker is free to do it.
         """
-        members = [self._hire(number) for number in range(min(size, count))]
+        members = [self._hire(number) for number in range(len(queues))]
         results: list[Any] = [Died()] * count
-        waiting = iter(range(count))
         relays = [
-            threading.Thread(target=self._lead, args=(member[1], waiting, task, results), daemon=True)
-            for member in members
+            threading.Thread(target=self._lead, args=(member[1], queue, task, results), daemon=True)
+            for member, queue in zip(members, queues, strict=True)
         ]
         well = False
         try:

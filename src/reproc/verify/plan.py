@@ -121,8 +121,8 @@ class Options:
     """False: build only (`reproc build`)."""
     emulate: bool = False
     """Whether every test runs once more on the oldest processor that its target allows."""
-    jobs: int = 1
-    """`-j`: how many targets and engines at a time."""
+    jobs: int | None = 1
+    """`-j`: how many targets and engines at a time; None: the engines side by side, as far as the machine goes."""
     convert: tuple[str, ...] = ()
     """`--convert`: on which ways Docker's images are made into SIFs, too (`conversion.py`)."""
     rebuild: bool = False

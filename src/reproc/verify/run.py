@@ -6,10 +6,11 @@ import dataclasses
 import os
 import re
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -37,10 +38,17 @@ def all_engines(workspace: Workspace) -> tuple[Engine, ...]:
     return tuple(make(name, workspace) for name in ENGINES)
 
 
-def ask(engines: Iterable[Engine], options: Options) -> None:
-    """Has the engines that may be wanted looked for meanwhile; who asks them next waits for the answer."""
-    for engine in _wanted(engines, options):
-        threading.Thread(target=engine.probe, daemon=True).start()
+def ask(engines: Iterable[Engine], options: Options) -> Callable[[], None]:
+    """Has the engines that may be wanted looked for meanwhile; gives what waits until each has been."""
+    threads = [threading.Thread(target=engine.probe, daemon=True) for engine in _wanted(engines, options)]
+    for each in threads:
+        each.start()
+
+    def answered() -> None:
+        for each in threads:
+            each.join()
+
+    return answered
 
 
 def _named(options: Options) -> set[str]:
@@ -109,10 +117,11 @@ class _Run:
 
     def targets(self, plans: Sequence[TargetPlan], engines: Sequence[Engine]) -> tuple[TargetReport, ...]:
         """Every target in every engine."""
-        size = crew_size(self.rows.options.jobs, len(plans) * len(engines))
-        if size < 2:
+        usable = [each.probe().usable for each in engines]
+        queues = queues_of(self.rows.options, len(plans), usable, len(os.sched_getaffinity(0)))
+        if len(queues) < 2:
             return tuple(self._one_by_one(plan, engines) for plan in plans)
-        found = iter(self._side_by_side(size, plans, engines))
+        found = iter(self._side_by_side(queues, plans, engines))
         every = [
             (Images(self.rows, plan, engines, self.aside), [next(found) for _ in engines]) for plan in plans
         ]
@@ -127,7 +136,7 @@ class _Run:
         return images.report([each.finish() for each in begun])
 
     def _side_by_side(
-        self, size: int, plans: Sequence[TargetPlan], engines: Sequence[Engine]
+        self, queues: Sequence[Iterator[int]], plans: Sequence[TargetPlan], engines: Sequence[Engine]
     ) -> Iterator[EngineReport]:
         """The rows, in the order of targets and then of engines."""
         from reproc.verify.crew import Crew, Died
@@ -139,8 +148,10 @@ class _Run:
             done = [told for each in found if not isinstance(each, Died) for told in each[1:]]
             return plan, engine.name, any(told.broken or told.lost for told in done)
 
-        crew = Crew(partial(_Worker, self.rows, [each.name for each in engines], size), self.rows.progress)
-        for (plan, engine), found in zip(pairs, crew.do(size, len(pairs), task), strict=True):
+        names = [each.name for each in engines]
+        shares = len(queues) if self.rows.options.jobs is not None else 1
+        crew = Crew(partial(_Worker, self.rows, names, shares), self.rows.progress)
+        for (plan, engine), found in zip(pairs, crew.do(queues, len(pairs), task), strict=True):
             if isinstance(found, Died):
                 yield self.rows.died(plan, engine)
             else:
@@ -153,10 +164,10 @@ class _Worker:
     """Does rows in a process of its own, with engines of its own."""
 
     def __init__(
-        self, rows: Rows, engines: Sequence[str], size: int, number: int, progress: Progress
+        self, rows: Rows, engines: Sequence[str], shares: int, number: int, progress: Progress
     ) -> None:
-        """One of `size` workers, with its share of the processors."""
-        os.sched_setaffinity(0, share(os.sched_getaffinity(0), number, size))
+        """One of the workers, with its share of the processors."""
+        os.sched_setaffinity(0, share(os.sched_getaffinity(0), number % shares, shares))
         workspace = replace(rows.workspace, run_id=new_run_id())
         self._rows = dataclasses.replace(rows, workspace=workspace, progress=progress)
         self._engines = {name: make(name, workspace) for name in engines}
@@ -171,6 +182,24 @@ class _Worker:
         for engine in self._engines.values():
             engine.close()
         remove_tree(self._rows.workspace.temporary)
+
+
+def queues_of(options: Options, targets: int, usable: Sequence[bool], processors: int) -> list[Iterator[int]]:
+    """What each worker does one after the other: numbers of rows, which are every target in every engine.
+
+    Where nobody said how many are done at a time, the engines that can be used here work side by side, each on one
+    target after the other, which finds there what the one before has left; if the machine has too little for that,
+    or the first failure may be the last word, nothing is done side by side.
+    """
+    count = targets * len(usable)
+    if options.jobs is not None:
+        return [iter(range(count))] * crew_size(options.jobs, count)
+    good = [number for number, is_usable in enumerate(usable) if is_usable]
+    if len(good) < 2 or options.fail_fast or crew_size(min(len(good), processors), count) < len(good):
+        return [iter(range(count))]
+    idle = [number for number in range(count) if not usable[number % len(usable)]]
+    first, *others = (range(number, count, len(usable)) for number in good)
+    return [chain(idle, first), *map(iter, others)]
 
 
 def crew_size(wanted: int, count: int) -> int:

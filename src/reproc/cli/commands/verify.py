@@ -98,9 +98,9 @@ def build_arguments(made: Parser) -> None:
         "-j",
         "--jobs",
         type=int,
-        default=1,
         metavar="N",
-        help="N targets and engines at a time, as far as the machine's memory goes",
+        help="N targets and engines at a time, as far as the machine's memory goes (default: the engines side by"
+        " side, each with one target after the other)",
     )
     made.add_argument(
         "--no-cache",
@@ -169,7 +169,7 @@ def _verify(
     progress = console.progress()
     workspace = Workspace.open(project.folder.root / STATE)
     engines = all_engines(workspace)
-    ask(engines, wanted)
+    answered = ask(engines, wanted)
     with workspace.cleared(), _prepared(project, requests, options.standalone, progress) as prepared:
         console.show(prepared.diagnostics)
         if prepared.value is None:
@@ -178,6 +178,7 @@ def _verify(
         plans: tuple[TargetPlan, ...] = prepared.value
         if wanted.test:
             plans = _with_data(project, requests, plans, progress, console)
+        answered()  # processes that are made of this one must find no thread in the middle of anything
         report = verify(plans, engines, wanted, workspace, progress)
     document = report.document(_spec(project), {"sha256": project.lock_sha256})
     console.show(report.diagnostics)
