@@ -116,15 +116,29 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.fixture(autouse=True)
 def _without_images(request: pytest.FixtureRequest) -> Iterator[None]:
     """Takes the images of a test's projects out of Docker, where those of all tests would fill a disk."""
-    engines = request.node.get_closest_marker("engines")
-    folder: Path | None = request.getfixturevalue("tmp_path") if engines else None
+    folder: Path | None = None
+    if request.node.get_closest_marker("engines"):
+        folder = request.getfixturevalue("tmp_path")
     yield
-    if folder is not None and missing_engine("docker") is None:
+    if folder is not None:
         remove_images(folder)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _without_images_of_all(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    """The same for projects that the tests of a file share."""
+    yield
+    mine = (item for item in request.session.items if item.path == request.path)
+    if any(item.get_closest_marker("engines") for item in mine):
+        remove_images(tmp_path_factory.getbasetemp())
 
 
 def remove_images(folder: Path) -> None:
     """Removes the Docker images of the projects below a folder, but for what other projects have, too."""
+    if missing_engine("docker") is not None:
+        return
     own = {hashlib.sha256(bytes(state)).hexdigest()[:12] for state in _states(folder)}
     images: dict[str, list[str]] = {}
     listed = [

@@ -9,9 +9,9 @@ from functools import cached_property
 from reproc.record import record
 
 
-@record(eq=False)
+@record
 class SourceFile:
-    """A text that spans point into; two source files are equal only if they are the same object."""
+    """A text that spans point into."""
 
     path: str
     """The path as the user wrote it, with forward slashes; only for printing."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import re
 from unicodedata import category, east_asian_width
 
@@ -43,6 +44,11 @@ def test_one_place() -> None:
         "  |     ^^^^^ this pyton\n"
         "help: did you mean `python`?\n"
     )
+
+
+def test_it_is_the_same_in_another_process() -> None:
+    told = error(WRONG, at("reproc 1\n", "1"), Label(at("a", "a"), "here"), thing="x")
+    assert pickle.loads(pickle.dumps(told)) == told
 
 
 def test_no_place_and_missing_facts() -> None:
