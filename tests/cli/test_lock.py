@@ -226,6 +226,20 @@ def test_wrong_calls(paper: Paper, arguments: tuple[str, ...], said: str) -> Non
     assert not (paper.folder / "repro.lock").exists()
 
 
+def test_source_date_epoch_is_the_moment(paper: Paper, monkeypatch: pytest.MonkeyPatch) -> None:
+    paper.write(**{PYTHON: ""})
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1717200000")
+    paper.run("lock")
+    assert paper.lock["time"] == 1717200000 and "as-of" not in paper.lock
+
+
+@pytest.mark.parametrize("value", ["", "today", "-1", "1e9", "99999999999"])
+def test_a_moment_that_is_none(paper: Paper, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", value)
+    assert "E0708" in paper.run("lock", code=2)
+    assert not (paper.folder / "repro.lock").exists()
+
+
 def test_two_processes_at_once_into_one_store(paper: Paper, tmp_path: Path) -> None:
     """Of one day, so that both have to come to the same bytes."""
     paper.write(**{PYTHON: ""})

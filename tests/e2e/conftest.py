@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,14 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 if TYPE_CHECKING:
     from standin import Snapshots
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _same_moment() -> Iterator[None]:
+    """Gives all locks of a day the same moment, so that they share bases, which take long to make."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SOURCE_DATE_EPOCH", str(int(time.time()) // 86_400 * 86_400))
+        yield
 
 
 @pytest.fixture

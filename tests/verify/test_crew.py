@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -77,7 +78,7 @@ def work(
     def task(number: int, found: Sequence[Any]) -> tuple[str, int]:
         return words[number], sum(not isinstance(each, Died) for each in found)
 
-    queues = [iter(range(len(words)))] * size if own is None else [*map(iter, own)]
+    queues = [deque(range(len(words)))] * size if own is None else [*map(deque, own)]
     return Crew(partial(Hand, folder), heard).do(queues, len(words), task), heard.words
 
 
@@ -112,9 +113,10 @@ def test_a_worker_that_is_killed_loses_its_own_piece_only(tmp_path: Path) -> Non
     assert len(left(tmp_path)) == 1
 
 
-def test_nobody_is_left_to_do_it(tmp_path: Path) -> None:
-    found, _ = work(tmp_path, ["die", "b"], 1)
-    assert [isinstance(each, Died) for each in found] == [True, True]
+@pytest.mark.parametrize("own", [None, ([0, 1], [2])])
+def test_others_go_on_for_those_that_are_dead(tmp_path: Path, own: Sequence[Sequence[int]] | None) -> None:
+    found, _ = work(tmp_path, ["die", "b", "die"], 1, own)
+    assert [isinstance(each, Died) for each in found] == [True, False, True]
 
 
 def test_a_bug_comes_back_as_it_was_raised(tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ def test_every_target_in_every_engine(go: Go, smoke: MakeTest, workspace: Worksp
     ("options", "usable", "processors", "expected"),
     [
         pytest.param(Options(jobs=None), (True, True), 2, [[0, 2], [1, 3]], id="engines side by side"),
-        pytest.param(Options(jobs=None), (False, True, True), 2, [[0, 3, 1, 4], [2, 5]], id="one is idle"),
+        pytest.param(Options(jobs=None), (False, True, True), 2, [[1, 4, 0, 3], [2, 5]], id="one is idle"),
         pytest.param(Options(jobs=None), (True, False), 8, [[0, 1, 2, 3]], id="one engine"),
         pytest.param(Options(jobs=None), (True, True), 1, [[0, 1, 2, 3]], id="one processor"),
         pytest.param(Options(jobs=None, fail_fast=True), (True, True), 8, [[0, 1, 2, 3]], id="--fail-fast"),

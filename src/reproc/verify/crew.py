@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -89,18 +90,32 @@ class Crew:
     begin: Callable[[int, Progress], Worker]
     """Called in each worker's process with its number."""
     progress: Progress
-    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def do(
-        self, queues: Sequence[Iterator[int]], count: int, task: Callable[[int, Sequence[Any]], Any]
+        self, queues: Sequence[deque[int]], count: int, task: Callable[[int, Sequence[Any]], Any]
     ) -> list[Any]:
         """What each of `count` pieces of work gave, `Died` where its worker did; raises what a worker raised.
 
-        Each worker takes the numbers of its pieces from a queue, which may be another's, too. `task` is called with
-        a number and the results so far when the worker is free to do it.
+        Each worker takes the numbers of its pieces from a queue, which may be another's, too; where all that did are
+        dead, others go on. `task` is called with a number and the results so far when a worker is free to do it.
         """
-        members = [self._hire(number) for number in range(len(queues))]
         results: list[Any] = [Died()] * count
+        while any(queues):
+            self._work([each for each in queues if each], task, results)
+        for each in results:
+            if isinstance(each, Exception) and not isinstance(each, Died):
+                raise each
+        return results
+
+    def _work(
+        self,
+        queues: Sequence[deque[int]],
+        task: Callable[[int, Sequence[Any]], Any],
+        results: list[Any],
+    ) -> None:
+        """Has a worker for each queue do what stands in it, until all are done or dead."""
+        # every worker is made before a thread is, which could be in the middle of anything then
+        members = [self._hire(number) for number in range(len(queues))]
         relays = [
             threading.Thread(target=self._lead, args=(member[1], queue, task, results), daemon=True)
             for member, queue in zip(members, queues, strict=True)
@@ -121,10 +136,6 @@ class Crew:
                     each.join()
                 for process, _ in members:
                     process.join()
-        for each in results:
-            if isinstance(each, Exception) and not isinstance(each, Died):
-                raise each
-        return results
 
     def _hire(self, number: int) -> tuple[BaseProcess, Connection]:
         from multiprocessing import get_context
@@ -141,16 +152,16 @@ class Crew:
     def _lead(
         self,
         connection: Connection,
-        waiting: Iterator[int],
+        waiting: deque[int],
         task: Callable[[int, Sequence[Any]], Any],
         results: list[Any],
     ) -> None:
         """Gives one worker its tasks; a thread of the caller's."""
         with connection:
             while True:
-                with self._lock:
-                    number = next(waiting, None)
-                if number is None:
+                try:
+                    number = waiting.popleft()
+                except IndexError:
                     with suppress(OSError):
                         connection.send(None)
                     return

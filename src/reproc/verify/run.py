@@ -6,11 +6,11 @@ import dataclasses
 import os
 import re
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -136,7 +136,7 @@ class _Run:
         return images.report([each.finish() for each in begun])
 
     def _side_by_side(
-        self, queues: Sequence[Iterator[int]], plans: Sequence[TargetPlan], engines: Sequence[Engine]
+        self, queues: Sequence[deque[int]], plans: Sequence[TargetPlan], engines: Sequence[Engine]
     ) -> Iterator[EngineReport]:
         """The rows, in the order of targets and then of engines."""
         from reproc.verify.crew import Crew, Died
@@ -184,7 +184,7 @@ class _Worker:
         remove_tree(self._rows.workspace.temporary)
 
 
-def queues_of(options: Options, targets: int, usable: Sequence[bool], processors: int) -> list[Iterator[int]]:
+def queues_of(options: Options, targets: int, usable: Sequence[bool], processors: int) -> list[deque[int]]:
     """What each worker does one after the other: numbers of rows, which are every target in every engine.
 
     Where nobody said how many are done at a time, the engines that can be used here work side by side, each on one
@@ -192,14 +192,15 @@ def queues_of(options: Options, targets: int, usable: Sequence[bool], processors
     or the first failure may be the last word, nothing is done side by side.
     """
     count = targets * len(usable)
+    every = deque(range(count))
     if options.jobs is not None:
-        return [iter(range(count))] * crew_size(options.jobs, count)
+        return [every] * crew_size(options.jobs, count)
     good = [number for number, is_usable in enumerate(usable) if is_usable]
     if len(good) < 2 or options.fail_fast or crew_size(min(len(good), processors), count) < len(good):
-        return [iter(range(count))]
-    idle = [number for number in range(count) if not usable[number % len(usable)]]
-    first, *others = (range(number, count, len(usable)) for number in good)
-    return [chain(idle, first), *map(iter, others)]
+        return [every]
+    queues = [deque(range(number, count, len(usable))) for number in good]
+    queues[0].extend(number for number in every if not usable[number % len(usable)])
+    return queues
 
 
 def crew_size(wanted: int, count: int) -> int:

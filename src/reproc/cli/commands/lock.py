@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import sys
 import time
 from argparse import ArgumentTypeError, Namespace
@@ -159,13 +161,16 @@ def _resolved(
     from reproc.lock.resolve import resolve
     from reproc.lock.store import Store, default_root
 
+    now = _moment(console)
+    if now is None:
+        return WRONG_CALL
     with Store(default_root()) as store:
         found = resolve(
             asked,
             folder,
             store,
             console.progress(),
-            now=int(time.time()),
+            now=now,
             previous=old,
             update=update,
             as_of=options.as_of,
@@ -177,6 +182,17 @@ def _resolved(
         unreachable = any(each.code in UNREACHABLE for each in found.diagnostics)
         return LACKING if unreachable else WRONG_CALL
     return found.value
+
+
+def _moment(console: Console) -> int | None:
+    """The present, or the moment that SOURCE_DATE_EPOCH names in its place (reproducible-builds.org/specs)."""
+    value, now = os.environ.get("SOURCE_DATE_EPOCH"), int(time.time())
+    if value is None:
+        return now
+    if re.fullmatch("[0-9]{1,12}", value) and int(value) <= now:
+        return int(value)
+    console.show((error(codes.BAD_MOMENT, None, value=value),))
+    return None
 
 
 def _write(place: Path, text: str, old: LockFile | None, new: Lock, as_json: bool, console: Console) -> int:

@@ -41,3 +41,9 @@ REPORT_FORM = Code(
     "`{path}` is not a report that this version can write",
     help=("name a file that ends in `.json`, `.html`, `.md`, `.xml` or `.svg`",),
 )
+BAD_MOMENT = Code(
+    "E0708",
+    "bad-moment",
+    "SOURCE_DATE_EPOCH is `{value}`, which is no moment of the past",
+    help=("give it whole seconds since 1970, as `date +%s` prints them, or unset it",),
+)
