@@ -11,11 +11,12 @@ from tempfile import TemporaryDirectory
 
 from reproc.diagnostics import Diagnostic, Outcome, error
 from reproc.diagnostics.codes import cli as codes
+from reproc.diagnostics.diagnostic import once
 from reproc.files import write_atomically
 from reproc.graph import ENTER, BuildGraph, FetchGit, Run, Script
 from reproc.lock.archives import Site
-from reproc.lock.fetch import fetch
-from reproc.lock.model import BootstrapBase
+from reproc.lock.fetch import again, fetch
+from reproc.lock.model import BootstrapBase, LocalTree, LockedTarget
 from reproc.lock.problem import Problem, attempt
 from reproc.lock.providers import bootstrap
 from reproc.lock.requests import TargetRequest
@@ -59,7 +60,7 @@ def prepare(
         )
         return Outcome(None, tuple(found))
     complete = len(plans) == len(requests)
-    return Outcome(tuple(plans) if complete else None, tuple(found))
+    return Outcome(tuple(plans) if complete else None, once(found))
 
 
 def _target(
@@ -111,7 +112,7 @@ def standing_alone(
             found.append(error(codes.NOT_WRITABLE, None, **facts))
             plans = [None]
         complete = tuple(plan for plan in plans if plan is not None)
-        yield Outcome(complete if len(complete) == len(plans) else None, tuple(found))
+        yield Outcome(complete if len(complete) == len(plans) else None, once(found))
 
 
 def _access(project: Project, stack: ExitStack) -> Access | None:
@@ -139,6 +140,10 @@ def _alone(
     found += lowered.diagnostics
     if lowered.value is None:
         return None
+    changed = attempt(partial(_as_locked, locked, request, project.folder.root))
+    found += changed.diagnostics
+    if changed.errors:
+        return None
     folder = state_folder(project.folder.root).absolute()
     proxy = {"http_proxy": access.proxy} if access else {}
     for base in dict.fromkeys(each.base for each in locked.systems):
@@ -152,6 +157,15 @@ def _alone(
     context = folder / "standalone" / request.name
     context.mkdir(parents=True, exist_ok=True)
     return _plan(project, request, lowered.value, Shape.STANDALONE, context, (), access, found)
+
+
+def _as_locked(target: LockedTarget, request: TargetRequest, folder: Path) -> Outcome[None]:
+    """Whether what lies beside the spec is what was locked: a recipe that fetches by itself copies what is there."""
+    with Store(default_root()) as store:
+        for key, tree in target.trees:
+            if isinstance(tree, LocalTree) and key not in request.at_run:
+                again(tree, folder, store)
+    return Outcome(None)
 
 
 def _plan(

@@ -226,6 +226,16 @@ def test_wrong_calls(paper: Paper, arguments: tuple[str, ...], said: str) -> Non
     assert not (paper.folder / "repro.lock").exists()
 
 
+@pytest.mark.parametrize("shape", [(), ("--standalone",)], ids=["vendored", "standalone"])
+def test_what_is_amiss_in_every_target_is_told_once(paper: Paper, shape: tuple[str, ...]) -> None:
+    paper.image(b"1")
+    paper.write(**{PYTHON: "", "system { packages viewer }": "", 'local "model"': 'local "model/main.py"'})
+    paper.run("lock")
+    (paper.folder / "model/main.py").write_text("print(2)\n")
+    said = paper.run("verify", *shape, code=2)
+    assert said.count("E0437") == 1 and "`model/main.py` has changed since it was locked\n" in said
+
+
 def test_source_date_epoch_is_the_moment(paper: Paper, monkeypatch: pytest.MonkeyPatch) -> None:
     paper.write(**{PYTHON: ""})
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1717200000")

@@ -368,9 +368,8 @@ def again(tree: LocalTree, folder: Path, store: Store) -> None:
 
 def _member(entry: TreeEntry, root: Path, tree: LocalTree) -> tar.Member:
     path = root / entry.path if entry.path else root
-    changed = problem(
-        codes.SOURCE_CHANGED, None, source=tree.source, detail=f": `{entry.path or tree.source}`"
-    )
+    detail = f": `{entry.path}`" if entry.path else ""
+    changed = problem(codes.SOURCE_CHANGED, None, source=tree.source, detail=detail)
     try:
         if entry.link is not None:
             if not path.is_symlink() or str(path.readlink()) != entry.link:
