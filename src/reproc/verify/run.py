@@ -57,7 +57,8 @@ def _named(options: Options) -> set[str]:
 
 
 def _wanted(engines: Iterable[Engine], options: Options) -> list[Engine]:
-    return [each for each in engines if not options.engines or each.name in _named(options)]
+    named = _named(options)
+    return [each for each in engines if not options.engines or each.name in named]
 
 
 def verify(
