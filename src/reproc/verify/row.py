@@ -41,7 +41,7 @@ from reproc.verify.report import (
     summed,
 )
 from reproc.verify.sameness import Unseen, rebuilt
-from reproc.verify.workspace import Workspace, remove_tree
+from reproc.verify.workspace import Workspace
 
 _TAIL = 40
 LEVELS = ("R0", "R1", "R2", "R3")
@@ -302,23 +302,22 @@ class _Row:
         return lambda: self._kept(key, waiting())
 
     def _audited(self, target: Target, built: Built) -> tuple[AuditReport, ...]:
-        folder = self.rows.workspace.new_folder("audit")
-        folder.mkdir(parents=True)
-        try:
-            with self.rows.progress.task(f"audits of {self._what}"), Store(default_root()) as store:
-                image = Image(
-                    self.engine,
-                    built.image,
-                    self.plan.entry,
-                    folder,
-                    built.digest,
-                    Cache(store),
-                    self.plan.compilers,
-                    self.aside.wanted,
-                )
-                return tuple(audits(target, image))
-        finally:
-            remove_tree(folder)
+        with (
+            self.rows.workspace.folder("audit") as folder,
+            self.rows.progress.task(f"audits of {self._what}"),
+            Store(default_root()) as store,
+        ):
+            image = Image(
+                self.engine,
+                built.image,
+                self.plan.entry,
+                folder,
+                built.digest,
+                Cache(store),
+                self.plan.compilers,
+                self.aside.wanted,
+            )
+            return tuple(audits(target, image))
 
     def _kept(self, key: str, found: tuple[AuditReport, ...]) -> tuple[AuditReport, ...]:
         """The audits, told and remembered."""

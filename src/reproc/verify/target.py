@@ -30,7 +30,6 @@ from reproc.verify.report import (
 from reproc.verify.row import Begun, Rows, listed
 from reproc.verify.sameness import Side, Unseen, explained, tree_of
 from reproc.verify.tree import Comparison, Tree, compare
-from reproc.verify.workspace import remove_tree
 
 
 @dataclass
@@ -79,17 +78,14 @@ class Images:
         key = proofs.packages_key(digest or image, [*environments, *(each.place for each in interpreters)])
         if (earlier := self._known.packages(key)) is not None:
             return earlier
-        folder = self.rows.workspace.new_folder("packages")
-        folder.mkdir(parents=True)
+        titled = self.rows.progress.task(f"packages of {plan.name}")
         try:
-            with self.rows.progress.task(f"packages of {plan.name}"):
+            with self.rows.workspace.folder("packages") as folder, titled:
                 seen = Image(engine, image, plan.entry, folder, wanted=self.aside.wanted)
                 found = packages(seen, environments, interpreters)
         except Unreadable as failure:
             doing = f"listing the packages of `{plan.name}`"
             return error(codes.ENGINE_FAILED, None, engine=engine.name, doing=doing, reason=failure)
-        finally:
-            remove_tree(folder)
         self._known.add(key, found)
         return found
 
@@ -147,15 +143,11 @@ class Images:
             assert taker is not None and isinstance(taker.engine, Taker)
             name, progress = self.plan.name, self.rows.progress
             tag, log = self.plan.recipes["docker"].tag, self.rows.workspace.logs / f"{name}-convert.log"
-            folder = self.rows.workspace.new_folder("convert")
-            folder.mkdir(parents=True)
-            try:
-                with progress.task(f"a SIF out of docker's image of {name} ({way})"):
-                    tree = convert(way, giver.engine, giver.image, tag, taker.engine, folder, progress, log)
-                    trees = [self._read(side)() for side in sides]
-                    found = judged(way, [tree, *trees], [side.name for side in sides])
-            finally:
-                remove_tree(folder)
+            titled = progress.task(f"a SIF out of docker's image of {name} ({way})")
+            with self.rows.workspace.folder("convert") as folder, titled:
+                tree = convert(way, giver.engine, giver.image, tag, taker.engine, folder, progress, log)
+                trees = [self._read(side)() for side in sides]
+                found = judged(way, [tree, *trees], [side.name for side in sides])
             if found.differences:
                 said = listed(found.differences, found.count)
                 self.rows.tally.tell(error(codes.CONVERSION_DIFFERS, None, output=said, target=name, way=way))

@@ -105,6 +105,16 @@ class Workspace:
         """A place in this run's own folder that nobody else has; nothing is there yet."""
         return self.temporary / f"{name}-{secrets.token_hex(8)}"
 
+    @contextmanager
+    def folder(self, name: str) -> Iterator[Path]:
+        """An empty folder that nobody else has, while it lasts."""
+        made = self.new_folder(name)
+        made.mkdir(parents=True)
+        try:
+            yield made
+        finally:
+            remove_tree(made)
+
     @property
     def logs(self) -> Path:
         """What engines said, a file a target and engine."""
